@@ -1,0 +1,84 @@
+"""diffkit: differentiate plain NumPy code four ways, and know that the answer is right.
+
+>>> import numpy as np, diffkit as dk
+>>> def f(x):
+...     return np.sum(100 * (x[1:] - x[:-1]**2)**2 + (1 - x[:-1])**2)
+>>> dk.grad(f)(np.array([-1.2, 1.0]))
+array([-215.6,  -88. ])
+
+Only what differentiates by rules is imported here; SymPy, the comparison, networks and
+optimizers are imported at their first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from diffkit import errors, tree
+from diffkit.transforms import (
+    derivative,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    stop_gradient,
+    value,
+    value_and_grad,
+    vjp,
+)
+
+if TYPE_CHECKING:
+    from diffkit import nn, numeric, optim, schedules, symbolic
+    from diffkit.comparison import Comparison, compare
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Comparison",
+    "compare",
+    "derivative",
+    "errors",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "nn",
+    "numeric",
+    "optim",
+    "schedules",
+    "stop_gradient",
+    "symbolic",
+    "tree",
+    "value",
+    "value_and_grad",
+    "vjp",
+]
+
+#: Public names that are imported when they are first asked for.
+_LAZY = {
+    "Comparison": "diffkit.comparison",
+    "compare": "diffkit.comparison",
+    "nn": "",
+    "numeric": "",
+    "optim": "",
+    "schedules": "",
+    "symbolic": "",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'diffkit' has no attribute {name!r}")
+    if _LAZY[name]:
+        found = getattr(importlib.import_module(_LAZY[name]), name)
+    else:
+        found = importlib.import_module(f"diffkit.{name}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,140 @@
+"""Every error diffkit raises on purpose: one tree, and one way to speak.
+
+Each class is a :class:`DiffkitError` and also the builtin kind that a caller would
+catch anyway (``TypeError``, ``IndexError``, …).  A message has three beats: what
+happened, with the user's own file and line; what they probably want; and other
+possible causes.  An error that comes from the user's own code is never wrapped.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+_INSIDE = (os.path.dirname(os.path.abspath(__file__)) + os.sep,)
+_LIBRARIES = tuple(os.sep + name + os.sep for name in ("numpy", "functools"))
+
+
+def user_line() -> str:
+    """``file:line`` of the innermost stack frame that is neither diffkit's nor NumPy's.
+
+    Returns ``"<unknown>"`` when there is none (a call from an embedded interpreter).
+
+    >>> user_line().startswith("<doctest")
+    True
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith(_INSIDE) and not any(part in name for part in _LIBRARIES):
+            return f"{name}:{frame.f_lineno}"
+        frame = frame.f_back  # type: ignore[assignment]
+    return "<unknown>"
+
+
+class DiffkitError(Exception):
+    """Base of the tree.
+
+    Parameters
+    ----------
+    what : str
+        What happened, in one sentence.  The user's line is put behind it.
+    want : str
+        What the caller probably wants to write instead.
+    causes : str
+        Other possible causes, when there are any.
+    """
+
+    def __init__(self, what: str, want: str = "", causes: str = "") -> None:
+        self.what = what
+        self.want = want
+        self.causes = causes
+        self.where = user_line()
+        beats = [f"{what}\n  at {self.where}"]
+        if want:
+            beats.append(f"  Probably wanted: {want}")
+        if causes:
+            beats.append(f"  Other causes: {causes}")
+        super().__init__("\n".join(beats))
+
+
+class InputError(DiffkitError, TypeError):
+    """An argument is not something that can be differentiated with respect to."""
+
+
+class ArgnumsError(DiffkitError, IndexError):
+    """``argnums`` names an argument that the call does not have."""
+
+
+class NotScalarError(DiffkitError, TypeError):
+    """``grad`` was asked of a function whose result is not one real number."""
+
+
+class ShapeError(DiffkitError, ValueError):
+    """A tangent, a cotangent or a candidate's derivative has the wrong shape or structure."""
+
+
+class UnknownFunctionError(DiffkitError, NotImplementedError):
+    """A function has no rule: its derivative is refused by name, never guessed."""
+
+
+class UnsupportedArgumentError(DiffkitError, TypeError):
+    """A function has a rule, but not for this argument or keyword."""
+
+
+class LostDerivativeError(DiffkitError, TypeError):
+    """A conversion (``float(x)``, ``math.sin(x)``, ``x.item()``) would drop the derivative."""
+
+
+class LeakedTracerError(DiffkitError, RuntimeError):
+    """A traced value outlived the call that made it."""
+
+
+class MutationError(DiffkitError, RuntimeError):
+    """An array was changed in a way that would make a derivative silently wrong."""
+
+
+class HolomorphicError(DiffkitError, ValueError):
+    """``holomorphic=True`` was promised of a function that breaks the Cauchy-Riemann equations."""
+
+
+class SymbolicError(DiffkitError, NotImplementedError):
+    """A program has no closed symbolic form within the stated limits."""
+
+
+class RefereeError(DiffkitError, NotImplementedError):
+    """A program can't be evaluated on 50-digit numbers."""
+
+
+class ComplexStepError(DiffkitError, ValueError):
+    """The complex step is not valid for this function (abs, a comparison, a decomposition…)."""
+
+
+class NumericError(DiffkitError, ValueError):
+    """Finite differences were asked for something that they can't do."""
+
+
+class ExpressionError(DiffkitError, ValueError):
+    """An expression on the command line holds something that is not allowed there."""
+
+
+class ComparisonError(DiffkitError, ValueError):
+    """The methods cannot be compared, for the reason given."""
+
+
+class GradientMismatchError(DiffkitError, AssertionError):
+    """Gradients disagree; the message is the report."""
+
+
+class MissingPackageError(DiffkitError, ImportError):
+    """An optional package is needed and not installed."""
+
+
+def require(package: str, extra: str, purpose: str) -> MissingPackageError:
+    """The error that says what to install when ``package`` is absent.
+
+    >>> require("scipy", "scipy", "sparse results").want
+    'pip install "diffkit[scipy]"'
+    """
+    return MissingPackageError(f"{purpose} needs the package {package!r}, which is not installed",
+                               f'pip install "diffkit[{extra}]"')

@@ -1,0 +1,51 @@
+"""What the network layer refuses.
+
+Shapes are compared exactly: a prediction (n, 1) against a target (n,) would broadcast to
+(n, n) and train on nonsense without a word, so it is refused.  Labels are looked at only
+when they are plain arrays: a traced one (inside ``dk.compile``) must not steer Python.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from diffkit.errors import DiffkitError, InputError, ShapeError
+
+__all__ = ["LayerError", "as_array", "check_labels", "check_same_shape", "is_plain"]
+
+
+class LayerError(DiffkitError, ValueError):
+    """A label, a probability or a setting of a layer has an impossible value."""
+
+
+def as_array(value: Any) -> Any:
+    """Lists and numbers as arrays; arrays, traced ones too, as they are."""
+    return value if hasattr(value, "shape") else np.asarray(value)
+
+
+def is_plain(value: Any) -> bool:
+    """Whether this is an ordinary NumPy array, whose numbers may be looked at."""
+    return type(value) is np.ndarray or isinstance(value, np.generic)
+
+
+def check_same_shape(owner: str, pred: Any, target: Any, name: str = "target") -> None:
+    """Raise ShapeError unless both shapes are equal."""
+    if pred.shape != target.shape:
+        raise ShapeError(f"{owner}: pred has shape {pred.shape}, {name} {target.shape}",
+                         f"two arrays of one shape: {name}.reshape({pred.shape})"
+                         if np.prod(pred.shape) == np.prod(target.shape) else f"{name} of shape {pred.shape}",
+                         "a column (n, 1) against a vector (n,), which NumPy would broadcast to (n, n)")
+
+
+def check_labels(owner: str, labels: Any, classes: int) -> None:
+    """Raise unless plain labels are integers in [0, classes)."""
+    if labels.dtype.kind not in "iu":
+        raise InputError(f"{owner}: target has dtype {labels.dtype} and the shape of class labels",
+                         "integer labels (target.astype(int)), or probabilities of the shape of pred")
+    if is_plain(labels) and labels.size and not (labels.min() >= 0 and labels.max() < classes):
+        wrong = labels[(labels < 0) | (labels >= classes)].reshape(-1)[0]
+        raise LayerError(f"{owner}: target holds the label {wrong}, pred has {classes} columns",
+                         f"labels 0 … {classes - 1}: np.unique(y, return_inverse=True)[1]",
+                         "labels counted from 1; too few outputs in the last layer")

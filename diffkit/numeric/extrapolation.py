@@ -1,0 +1,118 @@
+"""From estimates at a ladder of steps to the limit at step zero, with an honest claim.
+
+If D(h) = d + c₁hᵖ + c₂h²ᵖ + …, Neville's scheme in z = hᵖ removes one term a column
+(Richardson 1911; Numerical Recipes, section 5.7, for the tableau).  The textbook error
+estimate, the distance to the two neighbours in the tableau, is wrong in three ways: two
+neighbours may agree by accident, a coarse part of the ladder may agree on another
+function than the one at x (aliasing, a kink or jump nearby), and noise may be anything.
+So an entry is admitted only if *every finer level* agrees with it within that level's
+noise; if the noise had to be enlarged for that, the claim grows with it; and the sharp
+estimate (the finer neighbour alone) is used only where the column converges as its
+theory says.  Among the admitted entries the smallest claim wins.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from diffkit.numeric.result import Array
+
+_COLUMNS = 6
+_SAFETY = 3.0
+_NOISE_SAFETY = 2.0
+# Finer levels may contradict an entry by this multiple of the estimated noise, at a price.
+_TOLERATED, _ENLARGED = 2.0, 64.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Limit:
+    """value ± error, its noise part alone, and the level it ends at; each of shape (m,)."""
+
+    value: Array
+    error: Array
+    noise: Array
+    level: Array
+
+    @property
+    def found(self) -> Array:
+        """Where anything was admitted."""
+        return np.isfinite(self.error)
+
+
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")
+def extrapolate(step: Array, quotient: Array, noise: Array, power: int) -> Limit:
+    """The limit of ``quotient`` for step to 0.
+
+    Parameters
+    ----------
+    step, quotient, noise : arrays of shape (levels, m)
+        Widest step first; NaN quotients are levels outside f's domain.  ``noise`` bounds
+        the error that f's noise makes in each quotient.
+    power : int
+        1 or 2: the error series is in step**power.
+    """
+    levels, count = quotient.shape
+    best = Limit(np.full(count, np.nan, quotient.dtype), np.full(count, np.inf, noise.dtype),
+                 np.full(count, np.inf, noise.dtype), np.zeros(count, int))
+    z = step ** power
+    table, spread = quotient, noise
+    for column in range(min(_COLUMNS, levels)):
+        if column:
+            coarse, fine = z[:-column], z[column:]
+            wide = coarse - fine
+            finer = table
+            table = finer[1:] + fine / wide * (finer[1:] - finer[:-1])
+            spread = (coarse * spread[1:] + fine * spread[:-1]) / wide
+            error = _truncation(finer, table, fine / coarse, spread)
+        else:
+            error = _plain(quotient)
+        for row in range(len(table)):
+            level = row + column
+            claim, blur = _admit(table[row], _SAFETY * error[row], spread[row], step, quotient, noise, level, power)
+            better = claim < best.error
+            best.value[better] = table[row][better]
+            best.error[better] = claim[better]
+            best.noise[better] = blur[better]
+            best.level[better] = level
+    return best
+
+
+def _truncation(finer: Array, table: Array, shrink: Array, spread: Array) -> Array:
+    """Size of the next term: the neighbours' distance, the sharp one where the order is confirmed."""
+    near = np.abs(table - finer[1:])
+    far = np.abs(table - finer[:-1])
+    moved = np.abs(finer[1:] - finer[:-1])
+    error = np.maximum(near, far)
+    # Successive differences of a column shrink by z_k / z_(k-j) if the error series is what it should be.
+    orderly = moved[1:] <= 2 * np.maximum(shrink[1:] * moved[:-1], spread[1:])
+    sharp = np.maximum(near, 4 * shrink * far)[1:]
+    error[1:] = np.where(orderly, np.minimum(sharp, error[1:]), error[1:])
+    return error
+
+
+def _plain(quotient: Array) -> Array:
+    """Error of the quotients themselves, from the observed rate: for functions without a series in h."""
+    error = np.full(quotient.shape, np.inf, quotient.real.dtype)
+    moved = np.abs(np.diff(quotient, axis=0))
+    rate = moved[1:] / np.where(moved[:-1] > 0, moved[:-1], np.inf)
+    error[2:] = np.where(rate < 0.95, moved[1:] / (1 - np.minimum(rate, 0.95)), np.inf)
+    return error
+
+
+def _admit(value: Array, truncation: Array, spread: Array, step: Array, quotient: Array, noise: Array,
+           level: int, power: int) -> tuple[Array, Array]:
+    """The claim of a tableau entry once all finer levels were heard, and its noise part."""
+    blur = _NOISE_SAFETY * spread
+    finer = quotient[level + 1:]
+    if len(finer):
+        off = np.abs(finer - value)
+        # A finer level may differ by its own truncation, which falls from this level's.
+        allowed = truncation + 2 * np.abs(quotient[level] - value) * (step[level + 1:] / step[level]) ** power
+        excess = np.where(np.isnan(off), 0, np.maximum(off - allowed, 0))
+        ratio = np.max(excess / np.where(noise[level + 1:] > 0, noise[level + 1:], 1e-300), axis=0)
+        blur = np.where(ratio > _TOLERATED, np.maximum(blur, 16 * ratio * spread), blur)
+        blur = np.where(ratio > _ENLARGED, np.inf, blur)
+    claim = truncation + blur
+    return np.where(np.isnan(claim) | np.isnan(value), np.inf, claim), blur

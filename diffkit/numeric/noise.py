@@ -1,0 +1,105 @@
+"""How rough are f's values?  Read off the ladder, and looked at closely where it is unclear.
+
+The levels themselves tell the noise without a further evaluation.  Of the odd part
+(f(x + h) - f(x - h))/2 the terms in h and h³ are taken out by three neighbouring levels,
+of the even part a kink's |h| and the curvature's h².
+Where what is left stops falling it is noise.  Three residuals in a row must say so.
+
+Sometimes the finest levels are quiet and coarser ones are not: rounding inside f that is
+the same for all close neighbours ((1 - cos x)/x²), or a kink or jump close by.  Then a
+table of values on either side decides, by what a polynomial can't follow (the idea of Hamming
+1962 and of Moré & Wild, SIAM J. Sci. Comput. 33, 2011, "Estimating computational noise", at
+uneven places): noise is on both sides, a kink on one.
+An oscillation that coarse levels alias also looks rough on both sides, but it is either as
+large as f's whole swing, or far steeper than |f|/|x|; rounding is neither.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from diffkit.numeric.pairs import Pairs
+from diffkit.numeric.result import Array
+
+# Uneven places: evenly spaced arguments make rounding a sawtooth, with smooth stretches in it.
+_PLACES = np.array([0.0, 1.0, 2.39, 3.17, 4.71, 5.29, 6.83, 7.61])
+TABLE = len(_PLACES)
+# Rows span what no polynomial of degree 4 can produce at these places: the generalised differences.
+_ROUGH = np.linalg.qr(np.vander(_PLACES, 5), mode="complete")[0][:, 5:].T
+
+
+def floor(pairs: Pairs, bits: int) -> Array:
+    """The resolution of f's own dtype at every level, shape (levels, m)."""
+    real = pairs.base.real.dtype
+    return pairs.size * real.type(2.0) ** (1 - bits) + np.finfo(real).tiny
+
+
+def _residuals(pairs: Pairs) -> Array:
+    """Noise samples from three neighbouring levels, (levels - 2, m); NaN where a value is missing."""
+    right, left = pairs.plus - pairs.base, pairs.minus - pairs.base
+    both = np.fmax(_without(pairs.step, (right - left) / 2, 1, 3), _without(pairs.step, (right + left) / 2, 1, 2))
+    one = np.fmax(_without(pairs.step, right, 1, 2), _without(pairs.step, left, 1, 2))
+    return np.where(np.isnan(both), one, both)
+
+
+def _without(step: Array, rise: Array, *powers: int) -> Array:
+    """What is left of ``rise`` when terms in these powers of the step are taken out, in units of its noise."""
+    for power in powers:
+        ratio = (step[:-1] / step[1:]) ** power
+        rise = (rise[:-1] - ratio * rise[1:]) / (1 + ratio)
+        step = step[1:]
+    return np.abs(rise)
+
+
+@dataclasses.dataclass(frozen=True)
+class Noise:
+    """``level`` is what the quietest levels say, ``height`` what the roughest plateau says, each (m,).
+
+    ``middle`` is the step in the middle of that plateau; ``unclear`` is where it may be the true noise.
+    """
+
+    level: Array
+    height: Array
+    middle: Array
+    unclear: Array
+
+
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")
+def from_ladder(pairs: Pairs, bits: int, scale: Array) -> Noise:
+    """Noise as the ladder shows it.  A plateau is three residuals in a row that fall slower than the step."""
+    found = _residuals(pairs)
+    base = floor(pairs, bits).min(axis=0)
+    if len(found) < 3:
+        level = np.fmax(base, np.nan_to_num(found).max(axis=0, initial=0))
+        return Noise(level, level, pairs.step[0], np.zeros(level.shape, bool))
+    top = np.stack([found[:-2], found[1:-1], found[2:]]).max(axis=0)
+    quiet = np.where(np.isnan(top), np.inf, top).min(axis=0)
+    quiet = np.where(np.isfinite(quiet), quiet, np.nan_to_num(found).max(axis=0))
+    quiet = np.fmax(quiet, base)
+    step = pairs.step[2:]
+    level = (found[2:] > found[:-2] * (step[2:] / step[:-2])) & (found[1:-1] > found[:-2] * (step[1:-1] / step[:-2]))
+    height = np.where(level, top, 0)
+    where = np.argmax(height, axis=0)
+    columns = np.arange(height.shape[1])
+    height = height[where, columns]
+    end = np.nanmin(np.where(found > height / 30, step, np.inf), axis=0)
+    swing = np.nan_to_num(np.fmax(np.abs(pairs.plus - pairs.base), np.abs(pairs.minus - pairs.base))).max(axis=0)
+    natural = height / end <= 100 * np.abs(pairs.base) / scale
+    return Noise(quiet, height, np.sqrt(step[where, columns] * end),
+                 (height > 16 * quiet) & (height < 0.02 * swing) & natural)
+
+
+def table_offsets(step: Array) -> Array:
+    """Offsets of the tables on the right, then on the left, for a spacing of shape (columns,)."""
+    offsets = _PLACES[1:, None] * step
+    return np.concatenate([offsets, -offsets])
+
+
+def from_tables(values: Array, base: Array) -> Array:
+    """Noise from the values at ``table_offsets``: the quieter side, (m,); NaN if no side is complete."""
+    half = len(_PLACES) - 1
+    sides = (np.concatenate([base[None], part]) for part in (values[:half], values[half:]))
+    rough = [np.sqrt((np.abs(_ROUGH @ side) ** 2).mean(axis=0)) for side in sides]
+    return np.fmin(*rough)

@@ -1,0 +1,26 @@
+"""The rule table: one row a function, stated once and read by every mode.
+
+Importing this package fills ``TABLE`` (all rows by name) and ``FUNCTIONS`` (what NumPy
+hands us -> who answers).  The words of the rulebooks are in ``kinds``; each other
+module is one family.
+"""
+
+import numpy as np
+
+from diffkit.rules import (  # noqa: F401  (imported to fill the table)
+    arithmetic,
+    contractions,
+    exponential,
+    flat,
+    indexing,
+    linalg,
+    reductions,
+    shapes,
+    trigonometric,
+)
+from diffkit.rules.kinds import FUNCTIONS, TABLE, Rule
+
+__all__ = ["FUNCTIONS", "ROWS", "TABLE"]
+
+#: The ufuncs that are answered by a row itself.
+ROWS = {fun: answer for fun, answer in FUNCTIONS.items() if isinstance(fun, np.ufunc) and isinstance(answer, Rule)}

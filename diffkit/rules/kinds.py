@@ -1,0 +1,427 @@
+"""The five kinds of rule, and the table they fill.
+
+A rule is one row: a function, what is known of its derivative, and how SymPy spells
+it.  The *kind* says what the row states and turns it into the two linear maps that
+every reader of the table uses:
+
+    push   tangents of the arguments   ->  tangent of the result      (forward, J t)
+    pull   cotangent of the result     ->  cotangents of the arguments (reverse, g J)
+
+============ ============================= =====================================
+kind         the row states                examples
+============ ============================= =====================================
+elementwise  a partial for each argument   sin, multiply, power, arctan2
+linear       the adjoint                   sum, transpose, getitem, concatenate
+multilinear  one adjoint for each argument matmul, einsum, kron
+flat         nothing: derivative zero      floor, sign, greater, argmax
+general      jvp, vjp or both              inv, solve, cholesky, sort, max
+============ ============================= =====================================
+
+Rules are plain NumPy on values that may themselves be traced; that alone makes every
+nesting of modes work.  So a rule never calls ``np.asarray`` on a value and never
+assigns in place.  This package knows no tracing: a traced value announces itself by
+the method ``_apply_rule`` (as NumPy's own protocols do), and ``Rule.__call__`` asks.
+
+Complex numbers follow JAX and autograd: ``Re(cotangent * d value)`` is the pairing, so
+adjoints are transposes without conjugation, and the derivative of a real-valued
+function of z = x + iy comes out as df/dx - i df/dy.
+"""
+
+from __future__ import annotations
+
+import dis
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+Array = Any          # an ndarray, a NumPy scalar, or a traced value that stands for one
+Params = Mapping[str, Any]
+Partial = Callable[..., Array] | int | None
+
+#: Every row by name, in the order of the rulebooks.
+TABLE: dict[str, Rule] = {}
+#: What NumPy hands us (ufuncs and functions) -> the callable that answers it.
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+
+#: Set by ``diffkit.reverse``: transposes a linear function, for a general row that
+#: states only one of its two maps.
+transpose: Callable[..., Any] | None = None
+
+
+#: Flags in ``Elementwise.keeps``: what a pull reads, in the cases that recording writes out.
+KEEP_RESULT, KEEP_ARGS, KEEP_SECOND = 1, 2, 4
+
+
+class Rule:
+    """One row of the table.
+
+    Attributes
+    ----------
+    name : str
+        NumPy's name, unique in the table.
+    call : callable
+        The function on values, traced ones included.
+    symbol : str or None
+        SymPy's spelling with the argument names ``x, y, z``; parsed lazily elsewhere.
+    domain : tuple
+        One domain for each argument: where the self-test and strategies may sample.
+    pinned : dict
+        Points (a number, or a tuple of arguments) and the partials the row promises there.
+    outputs : int or None
+        Number of results of a function with several, else None.
+    """
+
+    kind = ""
+    is_flat = False
+    __slots__ = ("call", "domain", "fun", "name", "outputs", "pinned", "symbol")
+
+    def __init__(self, fun: Callable[..., Any], name: str = "", symbol: str | None = None,
+                 domain: Sequence[Any] = (), pinned: Mapping[Any, Any] | None = None,
+                 call: Callable[..., Any] | None = None, outputs: int | None = None) -> None:
+        self.fun = fun
+        self.name = name or fun.__name__
+        self.call = call or self
+        self.symbol = symbol
+        self.domain = tuple(domain)
+        self.pinned = dict(pinned or {})
+        self.outputs = outputs
+        if self.name in TABLE:
+            raise ValueError(f"two rows are called {self.name!r}")
+        TABLE[self.name] = self
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        """Evaluate, letting a traced argument take the call over."""
+        for arg in args:
+            handler = getattr(type(arg), "_apply_rule", None)
+            if handler is not None:
+                return handler(self, args, params)
+        return self.fun(*args, **params)
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} rule {self.name}>"
+
+    def save(self, y: Any, args: Sequence[Any], active: tuple[int, ...]) -> Any:
+        """The result and arguments as ``pull`` will read them, None for what it won't: memory is freed early."""
+        return y, args
+
+    def reads(self, position: int, active: tuple[int, ...]) -> bool:
+        """Whether ``pull`` for the active arguments reads the value of this argument."""
+        return True
+
+    def push(self, y: Any, args: Sequence[Any], tangents: Sequence[Any], params: Params) -> Any:
+        """Tangent of the result; ``None`` among the tangents is a structural zero."""
+        raise NotImplementedError
+
+    def pull(self, g: Any, y: Any, args: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
+        """Cotangents of the ``active`` arguments, in their order.
+
+        They may still have the result's shape or dtype: the sweep conforms them to the
+        argument (``conform``).
+        """
+        raise NotImplementedError
+
+
+def _names_read(function: Callable[..., Any]) -> set[str]:
+    """Names of the parameters that a plain function reads (a starred one counts as all)."""
+    code = function.__code__  # type: ignore[attr-defined]
+    names = set(code.co_varnames[:code.co_argcount]) | set(code.co_cellvars)
+    if code.co_flags & 0x0C:  # *args or **kwargs
+        return names | {"*"}
+    read = {step.argval for step in dis.get_instructions(code) if step.opname.startswith("LOAD_")}
+    return names & read
+
+
+class Elementwise(Rule):
+    """A function applied entry by entry, with broadcasting; the row states its partials.
+
+    A partial is called as ``partial(y, *args)``; the constants 1 and -1 spare a
+    multiplication, ``None`` says that the argument has no derivative (a condition).
+    """
+
+    kind = "elementwise"
+    __slots__ = ("_read", "keeps", "nothing", "partials")
+
+    def __init__(self, fun: Callable[..., Any], partials: Sequence[Partial], symbol: str | None,
+                 domain: Sequence[Any] = (), pinned: Mapping[Any, Any] | None = None, *, name: str = "",
+                 call: Callable[..., Any] | None = None) -> None:
+        super().__init__(fun, name, symbol, domain, pinned,
+                         call or (fun if isinstance(fun, np.ufunc) else None))
+        self.partials = tuple(partials)
+        self.nothing = (None,) * len(self.partials)
+        # By active positions; absent: ask ``save``.
+        self.keeps: dict[tuple[int, ...], int] = {}
+        self._read: dict[tuple[int, ...], tuple[bool, tuple[bool, ...]]] = {}
+
+    def _reads(self, active: tuple[int, ...]) -> tuple[bool, tuple[bool, ...]]:
+        """Whether the partials of the active arguments read y, and which arguments."""
+        known = self._read.get(active)
+        if known is not None:
+            return known
+        needs_y, needs = False, [False] * len(self.partials)
+        for i in active:
+            partial = self.partials[i]
+            if callable(partial):
+                read = _names_read(partial)
+                code = partial.__code__  # type: ignore[attr-defined]
+                for position, name in enumerate(code.co_varnames[:code.co_argcount]):
+                    if name in read or "*" in read:
+                        if position == 0:
+                            needs_y = True
+                        else:
+                            needs[position - 1] = True
+        if all(needs) or not any(needs):
+            self.keeps[active] = needs_y * KEEP_RESULT + all(needs) * KEEP_ARGS
+        elif needs == [False, True]:
+            self.keeps[active] = needs_y * KEEP_RESULT + KEEP_SECOND
+        self._read[active] = needs_y, tuple(needs)
+        return self._read[active]
+
+    def save(self, y: Any, args: Sequence[Any], active: tuple[int, ...]) -> Any:
+        needs_y, needs = self._reads(active)
+        return y if needs_y else None, [a if keep else None for a, keep in zip(args, needs)]
+
+    def reads(self, position: int, active: tuple[int, ...]) -> bool:
+        return self._reads(active)[1][position]
+
+    def push(self, y: Any, args: Sequence[Any], tangents: Sequence[Any], params: Params) -> Any:
+        total = None
+        for partial, tangent in zip(self.partials, tangents):
+            if tangent is None or partial is None:
+                continue
+            if partial.__class__ is int:
+                term = tangent if partial == 1 else -tangent
+            else:
+                term = tangent * partial(y, *args)  # type: ignore[operator]
+            total = term if total is None else total + term
+        return total
+
+    def pull(self, g: Any, y: Any, args: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
+        result = []
+        for i in active:
+            partial = self.partials[i]
+            if partial.__class__ is int:
+                result.append(g if partial == 1 else -g)
+            elif partial is None:
+                result.append(None)
+            else:
+                result.append(g * partial(y, *args))  # type: ignore[operator]
+        return result
+
+
+class Linear(Rule):
+    """Linear in all its operands at once; the row states the adjoint.
+
+    ``adjoint(g, shapes, i, **params)`` is the cotangent of operand ``i``, given the
+    shapes of all operands: a linear map needs no values.
+    """
+
+    kind = "linear"
+    __slots__ = ("adjoint",)
+
+    def __init__(self, fun: Callable[..., Any], adjoint: Callable[..., Any], *, name: str = "",
+                 call: Callable[..., Any] | None = None, outputs: int | None = None) -> None:
+        super().__init__(fun, name, call=call, outputs=outputs)
+        self.adjoint = adjoint
+
+    def reads(self, position: int, active: tuple[int, ...]) -> bool:
+        return False
+
+    def save(self, y: Any, args: Sequence[Any], active: tuple[int, ...]) -> Any:
+        return None, [np.shape(arg) if arg.__class__ in _PLAIN else arg.shape for arg in args]
+
+    def push(self, y: Any, args: Sequence[Any], tangents: Sequence[Any], params: Params) -> Any:
+        if None in map(_none_only, tangents):
+            tangents = [np.zeros_like(a) if t is None else t for t, a in zip(tangents, args)]
+        return self.call(*tangents, **params)
+
+    def pull(self, g: Any, y: Any, args: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
+        return [self.adjoint(g, args, i, **params) for i in active]
+
+
+_PLAIN = (int, float, complex, bool, list, tuple)
+
+
+def _none_only(value: Any) -> Any:
+    """None for None, True for anything else: ``in`` must not compare arrays."""
+    return None if value is None else True
+
+
+class Multilinear(Rule):
+    """Linear in each argument apart; ``adjoints[i](g, *args, **params)`` for each."""
+
+    kind = "multilinear"
+    __slots__ = ("adjoints",)
+
+    def __init__(self, fun: Callable[..., Any], adjoints: Sequence[Callable[..., Any]] | Callable[..., Any],
+                 *, name: str = "", call: Callable[..., Any] | None = None) -> None:
+        super().__init__(fun, name, call=call)
+        # Either one function an argument, or one function of the position (einsum).
+        self.adjoints = adjoints
+
+    def save(self, y: Any, args: Sequence[Any], active: tuple[int, ...]) -> Any:
+        return None, args
+
+    def push(self, y: Any, args: Sequence[Any], tangents: Sequence[Any], params: Params) -> Any:
+        total = None
+        for i, tangent in enumerate(tangents):
+            if tangent is not None:
+                term = self.call(*args[:i], tangent, *args[i + 1:], **params)
+                total = term if total is None else total + term
+        return total
+
+    def pull(self, g: Any, y: Any, args: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
+        if callable(self.adjoints):
+            return [self.adjoints(i, g, *args, **params) for i in active]
+        return [self.adjoints[i](g, *args, **params) for i in active]
+
+
+class Flat(Rule):
+    """Derivative zero by definition (steps, comparisons, indices)."""
+
+    kind = "flat"
+    is_flat = True
+    __slots__ = ()
+
+    def push(self, y: Any, args: Sequence[Any], tangents: Sequence[Any], params: Params) -> Any:
+        return None
+
+    def pull(self, g: Any, y: Any, args: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
+        return ()
+
+
+class General(Rule):
+    """Anything else: the row states ``jvp``, ``vjp`` or both.
+
+    ``jvp(y, args, tangents, **params)`` gives the result's tangent (``None`` among the
+    tangents is zero); ``vjp(g, y, args, **params)`` gives a sequence with one cotangent
+    for each argument.  The one that is missing is the transpose of the other.
+    For several outputs y, g and the result's tangent are tuples; an entry of g may be
+    None (that output is not used).
+    """
+
+    kind = "general"
+    __slots__ = ("jvp", "vjp")
+
+    def __init__(self, fun: Callable[..., Any], *, jvp: Callable[..., Any] | None = None,
+                 vjp: Callable[..., Any] | None = None, name: str = "", symbol: str | None = None,
+                 domain: Sequence[Any] = (), pinned: Mapping[Any, Any] | None = None,
+                 call: Callable[..., Any] | None = None, outputs: int | None = None) -> None:
+        super().__init__(fun, name, symbol, domain, pinned, call, outputs)
+        if jvp is None and vjp is None:
+            raise ValueError(f"the general rule {self.name} states neither jvp nor vjp")
+        self.jvp = jvp
+        self.vjp = vjp
+
+    def push(self, y: Any, args: Sequence[Any], tangents: Sequence[Any], params: Params) -> Any:
+        if self.jvp is not None:
+            return self.jvp(y, args, tangents, **params)
+        assert transpose is not None and self.vjp is not None
+        active = [i for i, t in enumerate(tangents) if t is not None]
+        vjp = self.vjp
+
+        def pullback(*g: Any) -> Any:
+            cotangents = vjp(g if self.outputs else g[0], y, args, **params)
+            return [conform(cotangents[i], np.shape(args[i]), args[i].dtype) for i in active]
+
+        return transpose(pullback, y if self.outputs else (y,), [tangents[i] for i in active],
+                         bool(self.outputs))
+
+    def pull(self, g: Any, y: Any, args: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
+        if self.vjp is not None:
+            cotangents = self.vjp(g, y, args, **params)
+            return [cotangents[i] for i in active]
+        assert transpose is not None and self.jvp is not None
+        jvp = self.jvp
+
+        def pushforward(*moving: Any) -> Any:
+            tangents: list[Any] = [None] * len(args)
+            for i, t in zip(active, moving):
+                tangents[i] = t
+            out = jvp(y, args, tangents, **params)
+            return list(out) if self.outputs else [out]
+
+        result: Sequence[Any] = transpose(pushforward, [args[i] for i in active],
+                                          list(g) if self.outputs else [g], True)
+        return result
+
+
+def conform(value: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Bring a (co)tangent to its primal's shape and dtype.
+
+    Broadcasting's adjoint is a sum, and a real value has a real cotangent: axes that
+    broadcasting added are summed, an imaginary part is dropped, precision returns to
+    the primal's.
+    """
+    found = value.shape
+    if found != shape:
+        extra = len(found) - len(shape)
+        if extra < 0:
+            value = np.broadcast_to(value, shape)
+        else:
+            axes = tuple(range(extra)) + tuple(
+                i + extra for i, n in enumerate(shape) if n == 1 and found[i + extra] != 1)
+            if axes:
+                value = np.sum(value, axis=axes)
+            if value.shape != shape:
+                size = 1
+                for n in shape:
+                    size *= n
+                if value.size == size:
+                    value = np.reshape(value, shape)
+                else:  # a cotangent that was never broadcast up (a scalar partial's)
+                    value = np.broadcast_to(value, shape)
+    if value.dtype != dtype:
+        if value.dtype.kind == "c" and dtype.kind != "c":
+            value = np.real(value)
+        if value.dtype != dtype:
+            value = value.astype(dtype)
+    return value
+
+
+# --- the words in which rulebooks are written -------------------------------------------
+
+def elementwise(fun: Callable[..., Any], partials: Partial | Sequence[Partial], symbol: str | None,
+                *domain: Any, pinned: Mapping[Any, Any] | None = None, name: str = "",
+                call: Callable[..., Any] | None = None) -> Elementwise:
+    """A row of kind elementwise; ``partials`` is one partial or one for each argument."""
+    columns = partials if isinstance(partials, (tuple, list)) else (partials,)
+    rule = Elementwise(fun, columns, symbol, domain, pinned, name=name, call=call)
+    FUNCTIONS.setdefault(fun, rule)
+    return rule
+
+
+def linear(fun: Callable[..., Any], adjoint: Callable[..., Any], *, name: str = "",
+           call: Callable[..., Any] | None = None, outputs: int | None = None) -> Linear:
+    """A row of kind linear."""
+    return Linear(fun, adjoint, name=name, call=call, outputs=outputs)
+
+
+def multilinear(fun: Callable[..., Any], adjoints: Sequence[Callable[..., Any]] | Callable[..., Any], *,
+                name: str = "", call: Callable[..., Any] | None = None) -> Multilinear:
+    """A row of kind multilinear."""
+    return Multilinear(fun, adjoints, name=name, call=call)
+
+
+def flat(*functions: Callable[..., Any]) -> None:
+    """Rows of kind flat, answered under the functions' own names."""
+    for fun in functions:
+        FUNCTIONS[fun] = Flat(fun, call=fun)
+
+
+def general(fun: Callable[..., Any], *, jvp: Callable[..., Any] | None = None,
+            vjp: Callable[..., Any] | None = None, name: str = "", symbol: str | None = None,
+            domain: Sequence[Any] = (), pinned: Mapping[Any, Any] | None = None,
+            call: Callable[..., Any] | None = None, outputs: int | None = None) -> General:
+    """A row of kind general."""
+    return General(fun, jvp=jvp, vjp=vjp, name=name, symbol=symbol, domain=domain, pinned=pinned,
+                   call=call, outputs=outputs)
+
+
+def answers(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a definition (NumPy's signature, written with rows) for NumPy's functions."""
+    def register(definition: Callable[..., Any]) -> Callable[..., Any]:
+        for fun in functions:
+            FUNCTIONS[fun] = definition
+        return definition
+    return register

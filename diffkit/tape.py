@@ -1,0 +1,334 @@
+"""Recording: the Wengert list of a run, as plain data.
+
+A ``Tape`` lists the ``Node``s of a run in the order in which they were computed, so no
+reader ever sorts.  A node names its rule and its parameters, its parents (nodes) with
+their argument positions, and what the rule's pull needs.  Two interpreters write tapes:
+
+``TapeLevel``    for an eager gradient: keeps what the pulls need and nothing else.
+``RecordLevel``  for the other readers (symbols, referee, blame, …): keeps every operand,
+                 every value, the user's line, and as ``Guard``s the answers that the run
+                 gave to Python (``if x > 0``, an index): the path condition.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from diffkit import tree
+from diffkit.errors import user_line
+from diffkit.rules.kinds import KEEP_ARGS, KEEP_RESULT, KEEP_SECOND, Elementwise, Rule
+from diffkit.traced import Level, Traced
+
+
+class Node:
+    """One operation of a run.
+
+    ``parents[k]`` is the node behind argument number ``active[k]``; ``result`` and ``args`` are
+    what the rule's pull reads (``Rule.save``), other places hold None.  ``inputs``, ``value``
+    and ``line`` are filled by ``RecordLevel`` only: every argument (a node or a constant),
+    the result, and the user's file and line.  A rule with
+    several results has a node of its own, and one ``PICK`` node for each result.
+    """
+
+    active: tuple[int, ...]
+    parents: Sequence[Node]
+    inputs: tuple[Any, ...]
+    value: Any
+    line: str
+    __slots__ = ("active", "args", "dtype", "index", "inputs", "line", "params", "parents", "result", "rule",
+                 "shape", "value")
+
+    def __init__(self, rule: Rule | None, result: Any, args: Any, params: dict[str, Any], active: tuple[int, ...],
+                 parents: Sequence[Node], index: int, shape: Any, dtype: Any) -> None:
+        self.rule = rule
+        self.result = result
+        self.args = args
+        self.params = params
+        self.active = active
+        self.parents = parents
+        self.index = index
+        self.shape = shape
+        self.dtype = dtype
+
+    def __repr__(self) -> str:
+        name = self.rule.name if self.rule else "input"
+        return f"<node {self.index}: {name}>"
+
+
+_new: Any = object.__new__
+_FIRST: tuple[int, ...] = (0,)
+_SECOND: tuple[int, ...] = (1,)
+_BOTH: tuple[int, ...] = (0, 1)
+#: Captured arrays up to this size are copied, larger ones locked.
+_COPY_LIMIT = 4096
+_NO_LIMIT = 2 ** 62
+
+
+class Pick(Rule):
+    """Selects one result of a rule with several; the sweep knows it by its class."""
+
+    kind = "pick"
+    __slots__ = ()
+
+
+PICK = Pick(lambda values, position: values[position], "pick")
+
+
+class TapeLevel(Level):
+    """The lean recording interpreter of one reverse run; a value's mark is its node."""
+
+    def __init__(self, copy_captured: bool = False) -> None:
+        super().__init__()
+        self.nodes: list[Node] = []
+        self.locked: list[Any] = []
+        # A pullback that outlives the run can't lock the user's arrays: it copies them.
+        self.copy_limit = _NO_LIMIT if copy_captured else _COPY_LIMIT
+
+    def lift(self, value: Any) -> Traced:
+        """An input of the run."""
+        node = Node(None, None, (), {}, (), (), len(self.nodes), value.shape, value.dtype)
+        self.nodes.append(node)
+        return Traced(self, value, node)
+
+    def process(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        # The hot path of an eager gradient, an elementwise rule of one or two operands, is
+        # written out; objects are filled without a call of __init__.
+        if type(rule) is not Elementwise or len(args) > 2:
+            return self._general(rule, args, params)
+        values: Any
+        parents: Any
+        if len(args) == 1:
+            arg = args[0]
+            value = arg.value
+            values = (value,)
+            parents = (arg.mark,)
+            active = _FIRST
+            y = rule.call(value)
+        else:
+            a, b = args
+            if type(a) is Traced and a.level is self:
+                left = a.value
+                if type(b) is Traced and b.level is self:
+                    right = b.value
+                    values = (left, right)
+                    parents = (a.mark, b.mark)
+                    active = _BOTH
+                else:
+                    right = b
+                    parents = (a.mark,)
+                    active = _FIRST
+                    values = (left, b) if type(b) is not np.ndarray else self._protect(rule, (left, b), _FIRST)
+            else:
+                left = a
+                right = b.value
+                parents = (b.mark,)
+                active = _SECOND
+                values = (a, right) if type(a) is not np.ndarray else self._protect(rule, (a, right), _SECOND)
+            y = rule.call(left, right)
+        nodes = self.nodes
+        node = _new(Node)
+        keep = rule.keeps.get(active)
+        if keep is None:
+            node.result, node.args = rule.save(y, values, active)
+        else:
+            node.result = y if keep & KEEP_RESULT else None
+            if keep & KEEP_ARGS:
+                node.args = values
+            else:
+                node.args = (None, values[1]) if keep & KEEP_SECOND else rule.nothing
+        node.rule = rule
+        node.params = params
+        node.active = active
+        node.parents = parents
+        node.index = len(nodes)
+        node.shape = y.shape
+        node.dtype = y.dtype
+        nodes.append(node)
+        traced = _new(Traced)
+        traced.level = self
+        traced.value = y
+        traced.mark = node
+        return traced
+
+    def _general(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        values: list[Any] = []
+        parents = []
+        active = []
+        captured = False
+        for position, arg in enumerate(args):
+            if type(arg) is Traced and arg.level is self:
+                active.append(position)
+                parents.append(arg.mark)
+                values.append(arg.value)
+            else:
+                if type(arg) is np.ndarray:
+                    captured = True
+                values.append(arg)
+        y = rule.call(*values, **params)
+        if rule.is_flat:
+            return y
+        where = tuple(active)
+        if captured:
+            values = self._protect(rule, values, where)
+        result, kept = rule.save(y, values, where)
+        several = rule.outputs is not None
+        node = Node(rule, result, kept, params, where, parents, len(self.nodes),
+                    None if several else y.shape, None if several else y.dtype)
+        self.nodes.append(node)
+        return self._several(node, y) if several else Traced(self, y, node)
+
+    def _protect(self, rule: Rule, values: Any, active: tuple[int, ...]) -> list[Any]:
+        """The values, with the user's own arrays kept as they are until the pulls have read them.
+
+        A small one is copied.  A large one is made read-only until the run ends, so that
+        the user's later write raises instead of changing a derivative.
+        """
+        kept = list(values)
+        for position, arg in enumerate(kept):
+            if (position not in active and type(arg) is np.ndarray and arg.flags.writeable
+                    and rule.reads(position, active)):
+                if arg.size <= self.copy_limit:
+                    kept[position] = arg.copy()
+                    continue
+                chain = arg
+                while type(chain) is np.ndarray and chain.flags.writeable:
+                    chain.flags.writeable = False
+                    self.locked.append(chain)
+                    chain = chain.base  # type: ignore[assignment]
+        return kept
+
+    def close(self) -> None:
+        super().close()
+        self.nodes = []
+        self.unlock()
+
+    def unlock(self) -> None:
+        """Give the user's arrays back (a base before its views, as NumPy demands)."""
+        while self.locked:
+            self.locked.pop().flags.writeable = True
+
+    def _several(self, whole: Node, y: Any) -> Any:
+        results = []
+        for position, value in enumerate(y):
+            if value.dtype.kind in "fc":
+                value = Traced(self, value, self._pick(whole, position, value))
+            results.append(value)
+        return tuple(results)
+
+    def _pick(self, whole: Node, position: int, value: Any) -> Node:
+        node = Node(PICK, None, (), {"position": position}, _FIRST, (whole,), len(self.nodes), value.shape, value.dtype)
+        self.nodes.append(node)
+        return node
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Guard:
+    """A question that Python asked of a value during the run, and the answer it got."""
+
+    node: Node
+    answer: Any
+    line: str
+
+
+class RecordLevel(TapeLevel):
+    """The recording interpreter that keeps everything, flat operations and guards too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.guards: list[Guard] = []
+
+    def lift(self, value: Any) -> Traced:
+        traced = super().lift(value)
+        node = traced.mark
+        node.inputs, node.value, node.line = (), value, ""
+        return traced
+
+    def process(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        inputs = tuple(arg.mark if type(arg) is Traced and arg.level is self
+                       else arg.copy() if type(arg) is np.ndarray else arg for arg in args)
+        first = len(self.nodes)
+        result = super().process(rule, args, params)
+        if rule.is_flat:
+            result = self._flat(rule, inputs, params, result)
+        self._describe(first, inputs, result)
+        return result
+
+    def _flat(self, rule: Rule, inputs: tuple[Any, ...], params: dict[str, Any], y: Any) -> Any:
+        """Record a flat operation; its result is traced so that its users are recorded too."""
+        several = type(y) is tuple
+        values = y if several else (y,)
+        if not all(hasattr(value, "dtype") for value in values):
+            values = tuple(np.asarray(value)[()] for value in values)
+        active = tuple(i for i, arg in enumerate(inputs) if type(arg) is Node)
+        parents = [inputs[i] for i in active]
+        if several:
+            whole = Node(rule, None, (), params, active, parents, len(self.nodes), None, None)
+            self.nodes.append(whole)
+            return tuple(Traced(self, value, self._pick(whole, position, value))
+                         for position, value in enumerate(values))
+        node = Node(rule, None, (), params, active, parents, len(self.nodes), values[0].shape, values[0].dtype)
+        self.nodes.append(node)
+        return Traced(self, values[0], node)
+
+    def _describe(self, first: int, inputs: tuple[Any, ...], result: Any) -> None:
+        """Complete the nodes written since ``first``: operands, values, the user's line."""
+        line = user_line()
+        results = result if type(result) is tuple else (result,)
+        for node in self.nodes[first:]:
+            node.line = line
+            node.inputs = tuple(node.parents) if node.rule is PICK else inputs
+            node.value = None
+        for traced in results:
+            if type(traced) is Traced and traced.level is self:
+                traced.mark.value = traced.value
+        if len(self.nodes) > first and self.nodes[first].shape is None:
+            self.nodes[first].value = tuple(
+                t.value if type(t) is Traced and t.level is self else t for t in results)
+
+    def concrete(self, traced: Traced, ask: Callable[[Any], Any]) -> Any:
+        answer = ask(traced.value)
+        self.guards.append(Guard(traced.mark, answer, user_line()))
+        return answer
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tape:
+    """A finished recording.
+
+    ``inputs`` are the nodes of the differentiated leaves, ``names`` how the user would
+    write them, ``output`` the result's container with nodes (or constants) as leaves.
+    """
+
+    nodes: list[Node]
+    inputs: list[Node]
+    names: list[str]
+    output: Any
+    guards: list[Guard]
+
+    @property
+    def elements(self) -> int:
+        """The number of array entries computed along the tape: its size when expanded."""
+        return sum(int(np.prod(node.shape)) for node in self.nodes if node.shape is not None)
+
+
+def record(f: Callable[..., Any], leaves: list[Any], call: Callable[[list[Any]], tuple[Any, Any]],
+           names: list[str]) -> Tape:
+    """Run ``f`` once and return its tape.
+
+    ``call(leaves)`` gives the positional and keyword arguments of f from the (traced)
+    leaves, so that this module needs to know nothing of argnums and containers.
+    """
+    level = RecordLevel()
+    try:
+        traced = [level.lift(leaf) for leaf in leaves]
+        args, kwargs = call(traced)
+        result = f(*args, **kwargs)
+        leaves_out, structure = tree.flatten(result)
+        marks = [leaf.mark if type(leaf) is Traced and leaf.level is level else leaf for leaf in leaves_out]
+        return Tape(level.nodes, [t.mark for t in traced], names, tree.unflatten(structure, marks), level.guards)
+    finally:
+        level.close()

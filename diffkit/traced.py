@@ -1,0 +1,479 @@
+"""The one class that speaks NumPy, and the one place where a call is dispatched.
+
+A ``Traced`` stands for an array inside a running transform.  It has three parts: the
+*level* (the transform's interpreter), the *value* one level below, and a *mark* that
+only its level understands (a dual number's tangent, a tape's node).  Levels are
+numbered in the order of their birth, so an inner transform is always deeper than the
+ones around it.
+
+Whatever NumPy or Python does with a traced value ends in ``apply(rule, args, params)``:
+
+    find the deepest level among the arguments; let it act; it unwraps its own values
+    and calls the rule on what is inside, which is again such a call one level below.
+
+That is all there is to nesting.  A comparison, ``bool``, ``int`` or an index of a traced
+value is answered (and recorded as a path condition by levels that record); ``float``,
+``item`` and conversion to a plain array would lose the derivative and are refused.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from diffkit.errors import (
+    LeakedTracerError,
+    LostDerivativeError,
+    UnknownFunctionError,
+    UnsupportedArgumentError,
+)
+from diffkit.rules import FUNCTIONS, ROWS
+from diffkit.rules.arithmetic import (
+    ABSOLUTE,
+    ADD,
+    DIVIDE,
+    FLOOR_DIVIDE,
+    MULTIPLY,
+    NEGATIVE,
+    POSITIVE,
+    POWER,
+    REMAINDER,
+    SUBTRACT,
+)
+from diffkit.rules.contractions import MATMUL
+from diffkit.rules.indexing import GETITEM
+from diffkit.rules.kinds import Rule
+
+_depths = itertools.count(1)
+_NOTHING: dict[str, Any] = {}
+# Operand types that need no second look.  Lists are converted, other types may bring
+# protocols of their own.
+_PLAIN = frozenset([int, float, complex, bool, np.ndarray, np.memmap, np.float64, np.float32, np.float16,
+                    np.longdouble, np.complex128, np.complex64, np.clongdouble, np.bool_]
+                   + [np.dtype(c).type for c in "bBhHiIlLqQ"])
+
+
+class Level:
+    """A running transform's interpreter.
+
+    Subclasses define ``process(rule, args, params)``, which gets arguments of which at
+    least one is traced at this level.
+    """
+
+    def __init__(self) -> None:
+        self.depth = next(_depths)
+
+    def process(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        raise NotImplementedError
+
+    def concrete(self, traced: Traced, ask: Callable[[Any], Any]) -> Any:
+        """Python wants to know: answer from the value (a recording level notes a guard)."""
+        return ask(traced.value)
+
+    def close(self) -> None:
+        """End of the transform: every later use of a value of this level is a leak."""
+        # Plain functions, not bound methods: no reference cycle keeps the run's arrays alive.
+        self.process = self.concrete = _leaked  # type: ignore[method-assign, assignment]
+
+
+def _leaked(*args: Any) -> Any:
+    raise LeakedTracerError(
+        "a value traced by a transform (grad, jvp, …) is used after that transform has ended",
+        "return the value from the differentiated function (has_aux=True passes extra results out), "
+        "or store dk.value(x), which is a plain array",
+        "the function appended it to a list, a global, an attribute or a cache; or it is a generator "
+        "that was consumed later")
+
+
+def apply(rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """Call ``rule``, letting the deepest level among the arguments act."""
+    level = None
+    for arg in args:
+        if type(arg) is Traced:
+            other = arg.level
+            if level is None or other.depth > level.depth:
+                level = other
+    if level is None:
+        return rule.call(*args, **params)
+    return level.process(rule, args, params)
+
+
+def primal(value: Any) -> Any:
+    """The plain array or number at the bottom of a traced value (or the value itself)."""
+    while type(value) is Traced:
+        value = value.value
+    return value
+
+
+def is_traced(value: Any) -> bool:
+    """Whether ``value`` belongs to a running transform.
+
+    ``type(value) is Traced``, not isinstance: a traced value answers isinstance with
+    the type of the array it stands for, so that user code takes its usual path.
+    """
+    return type(value) is Traced
+
+
+def operand(value: Any) -> Any:
+    """What an operator or ufunc may be given: lists become arrays, odd types are refused."""
+    kind = type(value)
+    if kind in _PLAIN or kind is Traced:
+        return value
+    if kind in (list, tuple):
+        return array(value)
+    if issubclass(kind, (np.matrix, np.ma.MaskedArray)):
+        raise UnsupportedArgumentError(
+            f"{kind.__name__} does not mix with differentiated values: its operators mean something else",
+            "convert it with np.asarray, and write masks with np.where")
+    return value
+
+
+def array(value: Any) -> Any:
+    """``np.array`` for (nested) lists that may hold traced values."""
+    if type(value) in (list, tuple):
+        if not _holds_traced(value):
+            return np.asarray(value)
+        return FUNCTIONS[np.stack]([array(item) for item in value])
+    return value
+
+
+def _holds_traced(value: Any) -> bool:
+    if type(value) in (list, tuple):
+        return any(_holds_traced(item) for item in value)
+    return type(value) is Traced
+
+
+def _is_foreign(kind: type) -> bool:
+    """A type that speaks NumPy's ufunc protocol itself (xarray, pint…) goes first."""
+    return (getattr(kind, "__array_ufunc__", None) is not None
+            and not issubclass(kind, (np.ndarray, np.generic, Traced)))
+
+
+def _binary(rule: Rule) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The two spellings of an operator, ``t * other`` and ``other * t``."""
+
+    def forward(self: Traced, other: Any) -> Any:
+        level = self.level
+        kind = type(other)
+        if kind is Traced:
+            if other.level is not level and other.level.depth > level.depth:
+                level = other.level
+        elif kind not in _PLAIN:
+            if _is_foreign(kind):
+                return NotImplemented
+            other = operand(other)
+            return apply(rule, (self, other), _NOTHING)
+        return level.process(rule, (self, other), _NOTHING)
+
+    def reflected(self: Traced, other: Any) -> Any:
+        if type(other) not in _PLAIN:
+            if _is_foreign(type(other)):
+                return NotImplemented
+            other = operand(other)
+            return apply(rule, (other, self), _NOTHING)
+        return self.level.process(rule, (other, self), _NOTHING)
+
+    return forward, reflected
+
+
+def _unary(rule: Rule) -> Callable[..., Any]:
+    return lambda self: self.level.process(rule, (self,), _NOTHING)
+
+
+def _comparison(ufunc: np.ufunc) -> Callable[..., Any]:
+    return _binary(FUNCTIONS[ufunc])[0]  # type: ignore[arg-type]
+
+
+def _method(fun: Callable[..., Any]) -> Callable[..., Any]:
+    """An ndarray method that is the function of the same name with self in front."""
+    answer = FUNCTIONS.get(fun)
+    if answer is None:
+        return lambda self, *args, **kwargs: _unknown(fun)
+    return lambda self, *args, **kwargs: answer(self, *args, **kwargs)
+
+
+def _unknown(fun: Any) -> Any:
+    module = getattr(fun, "__module__", None) or "numpy"
+    name = str(getattr(fun, "__name__", fun))
+    if isinstance(fun, np.ufunc):
+        module = "scipy.special" if not hasattr(np, name) else "numpy"
+    raise UnknownFunctionError(
+        f"{module}.{name} has no derivative rule in diffkit",
+        "write it with functions that have one (see docs/functions.md), or state its derivative "
+        "with dk.custom_jvp or dk.custom_vjp",
+        "if the derivative is not needed there, pass dk.stop_gradient(x)")
+
+
+def _refuse_conversion(spelling: str, rewrite: str) -> Callable[..., Any]:
+    def method(self: Traced, *args: Any, **kwargs: Any) -> Any:
+        raise LostDerivativeError(
+            f"{spelling} would turn a differentiated value into a plain number and lose its derivative",
+            rewrite,
+            "a function of the math module, of C code or an array made before the trace converts its "
+            "argument this way; dk.stop_gradient or dk.value says that the derivative is not wanted")
+    return method
+
+
+def _check_ufunc_keywords(ufunc: np.ufunc, kwargs: dict[str, Any]) -> None:
+    for name, value in kwargs.items():
+        if name == "out" and (value is None or value == (None,) * ufunc.nout):
+            continue
+        if name == "where" and value is True:
+            continue
+        if name in ("casting", "order", "subok"):
+            continue  # they say how to store the result, not what it is
+        raise UnsupportedArgumentError(
+            f"np.{ufunc.__name__} with {name}= is not differentiated",
+            {"out": "use the returned value: y = np.…(x), without out= (z += x on a plain array z is such "
+                    "a call; write z = z + x)",
+             "where": "np.where(condition, np.…(x), other)",
+             "dtype": "x.astype(dtype) before the call"}.get(name, f"leave {name} out"))
+
+
+class Traced:
+    """An array (or number) inside a running transform.  Made by transforms, never by users."""
+
+    __slots__ = ("__weakref__", "level", "mark", "value")
+    __array_priority__ = 1000.0
+
+    def __init__(self, level: Level, value: Any, mark: Any) -> None:
+        self.level = level
+        self.value = value
+        self.mark = mark
+
+    _apply_rule = staticmethod(apply)
+
+    # --- NumPy's protocols ---------------------------------------------------------------
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if len(inputs) == 1 and method == "__call__" and not kwargs:
+            rule = ROWS.get(ufunc)
+            if rule is not None:  # the hot path: a function of one array
+                return self.level.process(rule, inputs, _NOTHING)
+        answer = FUNCTIONS.get(ufunc if method == "__call__" else (ufunc, method))
+        if answer is None:
+            if method == "__call__":
+                return _unknown(ufunc)
+            raise UnknownFunctionError(f"np.{ufunc.__name__}.{method} has no derivative rule in diffkit",
+                                       f"a loop over np.{ufunc.__name__}, or the function that does the same")
+        for value in inputs:
+            kind = type(value)
+            if kind not in _PLAIN and kind is not Traced:
+                if _is_foreign(kind):
+                    return NotImplemented
+                inputs = tuple(operand(value) for value in inputs)
+                break
+        if method != "__call__":
+            if kwargs.get("out") in (None, (None,)):
+                kwargs.pop("out", None)
+            return answer(*inputs, **kwargs)
+        if kwargs:
+            _check_ufunc_keywords(ufunc, kwargs)
+        if isinstance(answer, Rule):
+            return apply(answer, inputs, _NOTHING)
+        return answer(*inputs)
+
+    def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        answer = FUNCTIONS.get(func)
+        if answer is None:
+            return _unknown(func)
+        return answer(*args, **kwargs)
+
+    __array__ = _refuse_conversion("np.asarray(x), or code that calls it,",
+                                   "np.stack([...]) or np.array([...]) of the values; zeros that are filled "
+                                   "must be made inside the differentiated function by np.zeros")
+    __float__ = _refuse_conversion("float(x) or a function of the math module",
+                                   "NumPy's function: np.sin(x) for math.sin(x), x itself for float(x)")
+    __complex__ = _refuse_conversion("complex(x) or a function of the cmath module", "NumPy's function, or x + 0j")
+    item = _refuse_conversion("x.item()", "x[0], or x.reshape(()) for an array of one element")
+    tobytes = _refuse_conversion("x.tobytes()", "dk.value(x).tobytes()")
+    view = _refuse_conversion("x.view()", "x.astype(dtype), x.real, x.imag or x.reshape(shape)")
+
+    # --- questions of shape and dtype: answered, never recorded ---------------------------
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> Any:
+        return self.value.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.value.shape)
+
+    @property
+    def size(self) -> int:
+        return self.value.size  # type: ignore[no-any-return]
+
+    @property
+    def itemsize(self) -> int:
+        return self.value.itemsize  # type: ignore[no-any-return]
+
+    @property
+    def nbytes(self) -> int:
+        return self.value.nbytes  # type: ignore[no-any-return]
+
+    @property
+    def flags(self) -> Any:
+        return primal(self).flags
+
+    @property
+    def strides(self) -> Any:
+        return primal(self).strides
+
+    def __len__(self) -> int:
+        if not self.value.shape:
+            raise TypeError("len() of unsized object")
+        return self.value.shape[0]  # type: ignore[no-any-return]
+
+    # Programs ask isinstance(x, np.ndarray) or isinstance(x, float): the answer is the one
+    # that the untraced program would get.  type(x) still says Traced.
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(primal(self))
+
+    # --- questions about the value ---------------------------------------------------------
+    def __bool__(self) -> bool:
+        return self.level.concrete(self, bool)  # type: ignore[no-any-return]
+
+    def __int__(self) -> int:
+        return self.level.concrete(self, int)  # type: ignore[no-any-return]
+
+    def __index__(self) -> int:
+        return self.level.concrete(self, operator.index)  # type: ignore[no-any-return]
+
+    def __round__(self, digits: int | None = None) -> Any:
+        rounded = FUNCTIONS[np.round](self, digits or 0)
+        return int(rounded) if digits is None else rounded
+
+    def __contains__(self, item: Any) -> bool:
+        return bool(FUNCTIONS[np.any](self == item))
+
+    __hash__ = _refuse_conversion("hash(x), as a dict, a set or a cache does,",  # type: ignore[assignment]
+                                  "key the cache by something that is not differentiated")
+
+    def __repr__(self) -> str:
+        return f"Traced({primal(self)!r})"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(primal(self), spec)
+
+    def __copy__(self) -> Traced:
+        return Traced(self.level, self.value, self.mark)
+
+    def __deepcopy__(self, memo: Any) -> Traced:
+        return self.__copy__()
+
+    def __reduce__(self) -> Any:
+        raise LeakedTracerError("a traced value can't be pickled or sent to another process",
+                                "dk.value(x), a plain array")
+
+    # --- operators -------------------------------------------------------------------------
+    __add__, __radd__ = _binary(ADD)
+    __sub__, __rsub__ = _binary(SUBTRACT)
+    __mul__, __rmul__ = _binary(MULTIPLY)
+    __truediv__, __rtruediv__ = _binary(DIVIDE)
+    __pow__, __rpow__ = _binary(POWER)
+    __matmul__, __rmatmul__ = _binary(MATMUL)
+    __mod__, __rmod__ = _binary(REMAINDER)
+    __floordiv__, __rfloordiv__ = _binary(FLOOR_DIVIDE)
+    __neg__, __pos__, __abs__ = _unary(NEGATIVE), _unary(POSITIVE), _unary(ABSOLUTE)
+    __lt__, __le__ = _comparison(np.less), _comparison(np.less_equal)
+    __gt__, __ge__ = _comparison(np.greater), _comparison(np.greater_equal)
+    __eq__, __ne__ = _comparison(np.equal), _comparison(np.not_equal)
+    __and__, __rand__ = _binary(FUNCTIONS[np.bitwise_and])  # type: ignore[arg-type]
+    __or__, __ror__ = _binary(FUNCTIONS[np.bitwise_or])  # type: ignore[arg-type]
+    __xor__, __rxor__ = _binary(FUNCTIONS[np.bitwise_xor])  # type: ignore[arg-type]
+    __invert__ = _unary(FUNCTIONS[np.invert])  # type: ignore[arg-type]
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
+    def __getitem__(self, index: Any) -> Any:
+        if type(index) not in (int, slice):
+            index = plain_index(index)
+        return self.level.process(GETITEM, (self,), {"index": index})
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.value.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(self.value.shape[0]))
+
+    # --- ndarray's methods, by the functions of the same names -------------------------------
+    sum, mean, prod = _method(np.sum), _method(np.mean), _method(np.prod)
+    var, std = _method(np.var), _method(np.std)
+    max, min = _method(np.max), _method(np.min)
+    cumsum, cumprod = _method(np.cumsum), _method(np.cumprod)
+    argmax, argmin, argsort = _method(np.argmax), _method(np.argmin), _method(np.argsort)
+    argpartition, searchsorted = _method(np.argpartition), _method(np.searchsorted)
+    all, any, nonzero = _method(np.all), _method(np.any), _method(np.nonzero)
+    clip, round = _method(np.clip), _method(np.round)
+    conj = conjugate = _method(np.conjugate)
+    dot, trace, diagonal = _method(np.dot), _method(np.trace), _method(np.diagonal)
+    ravel, squeeze, swapaxes = _method(np.ravel), _method(np.squeeze), _method(np.swapaxes)
+    repeat, take, compress, choose = (_method(np.repeat), _method(np.take), _method(np.compress),
+                                      _method(np.choose))
+    copy = _method(np.copy)
+    flatten = _method(np.ravel)
+
+    def reshape(self, *shape: Any, order: Any = "C", copy: Any = None) -> Any:
+        target = shape[0] if len(shape) == 1 else shape
+        return FUNCTIONS[np.reshape](self, target, order=order)
+
+    def transpose(self, *axes: Any) -> Any:
+        order = axes[0] if len(axes) == 1 else (axes or None)
+        return FUNCTIONS[np.transpose](self, order)
+
+    def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True,
+               copy: bool = True) -> Any:
+        return FUNCTIONS["astype"](self, dtype)
+
+    def tolist(self) -> Any:
+        return [row.tolist() if row.shape else row for row in self] if self.shape else self
+
+    @property
+    def T(self) -> Any:
+        return FUNCTIONS[np.transpose](self, None)
+
+    @property
+    def mT(self) -> Any:
+        return FUNCTIONS[np.matrix_transpose](self)
+
+    @property
+    def real(self) -> Any:
+        return FUNCTIONS[np.real](self)
+
+    @property
+    def imag(self) -> Any:
+        return FUNCTIONS[np.imag](self)
+
+    @property
+    def flat(self) -> Any:
+        return FUNCTIONS[np.ravel](self)
+
+
+def plain_index(index: Any) -> Any:
+    """An index without traced values, safe against later changes by the user.
+
+    Traced entries (a mask ``x > 0``, an ``argmax``) are path conditions: their level is
+    asked.  Arrays are copied, because the adjoint needs them after the user's code ran on.
+    """
+    if type(index) is tuple:
+        return tuple(plain_index(item) for item in index)
+    if type(index) is Traced:
+        return index.level.concrete(index, lambda value: plain_index(value) if type(value) is Traced
+                                    else np.array(value))
+    if type(index) in (list, np.ndarray):
+        if type(index) is list and _holds_traced(index):
+            index = [plain_index(item) for item in index]
+        return np.array(index, dtype=np.intp) if len(index) == 0 and type(index) is list else np.array(index)
+    return index
