@@ -16,6 +16,7 @@ written with all their digits.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import pathlib
@@ -294,7 +295,7 @@ def network() -> dict[str, Any]:
     result: dict[str, Any] = {"sizes": sizes, "labels": labels}
     for name, layer in (("relu", torch.nn.ReLU), ("tanh", torch.nn.Tanh), ("sigmoid", torch.nn.Sigmoid)):
         parts: list[torch.nn.Module] = []
-        for index, (a, b) in enumerate(zip(sizes, sizes[1:])):
+        for index, (a, b) in enumerate(itertools.pairwise(sizes)):
             linear = torch.nn.Linear(a, b)
             linear.weight.data = torch.tensor(np.cos(np.arange(a * b) + index).reshape(a, b).T.copy())
             linear.bias.data = torch.tensor(0.1 * np.sin(np.arange(b) + index))

@@ -121,9 +121,10 @@ class Optimizer:
 
     def _advance(self, grads: Any, state: Mapping[str, Any], params: Any, check: bool,
                  donate: bool) -> tuple[list[Array], list[Array], State]:
+        step, slots = self._read(state)
         leaves, gradients = align(params, grads, "grads")
         layout = layout_of(leaves, params)
-        step, slots = self._read(state, layout)
+        self._check_sizes(slots, layout)
         try:
             updates = pack(gradients, leaves, layout)
         except TypeError:
@@ -141,15 +142,16 @@ class Optimizer:
             after.update(zip(keys, own))
         return leaves, unpack(updates, layout), after
 
-    def _read(self, state: Mapping[str, Any], layout: Layout) -> tuple[int, list[list[list[Array]]]]:
-        sizes = [sum([layout.sizes[i] for i in block]) for block in layout.blocks]
+    def _read(self, state: Mapping[str, Any]) -> tuple[int, list[list[list[Array]]]]:
         try:
-            step = state["step"]
-            slots = [[state[key] for key in keys] for _, keys in self._links]
+            return int(state["step"]), [[state[key] for key in keys] for _, keys in self._links]
         except (KeyError, TypeError, IndexError):
             raise OptimizerError(f"this is not a state of {type(self).__name__}: {_keys(state)}",
                                  "the state that this optimizer's init, update or step returned",
                                  "arguments in the wrong order; the state of another optimizer") from None
+
+    def _check_sizes(self, slots: list[list[list[Array]]], layout: Layout) -> None:
+        sizes = [sum([layout.sizes[i] for i in block]) for block in layout.blocks]
         for own, (_, keys) in zip(slots, self._links):
             for slot, key in zip(own, keys):
                 held = [block.size for block in slot]
@@ -157,7 +159,6 @@ class Optimizer:
                     raise ShapeError(f'state["{key}"] holds {held} numbers, params {sizes}',
                                      "a state made by init(params) for these params",
                                      "params whose shapes or dtypes changed since")
-        return int(step), slots
 
     def grad_point(self, params: Any, state: Mapping[str, Any]) -> Any:
         """Where the gradient is wanted: ``params``, except for look-ahead Nesterov, θ + β v.
@@ -173,7 +174,7 @@ class Optimizer:
             if getattr(part, "lookahead", False):
                 leaves, _ = align(params, params, "params")
                 layout = layout_of(leaves, params)
-                self._read(state, layout)
+                self._check_sizes(self._read(state)[1], layout)
                 ahead = part.look_ahead([state[key] for key in keys])
                 shift = None if ahead is None else unpack(ahead, layout)
         if shift is None:
@@ -202,7 +203,7 @@ class Optimizer:
         """
         leaves, _ = align(params, params, "params")
         layout = layout_of(leaves, params)
-        self._read(state, layout)
+        self._check_sizes(self._read(state)[1], layout)
         if name == "step" or name not in state:
             raise OptimizerError(f"no slot {name!r}: {_keys(state)}", "one of the state's keys but 'step'")
         return rebuild(params, iter(unpack(state[name], layout)))

@@ -19,6 +19,7 @@ step counted from 1, lr the learning rate at this step.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -50,7 +51,8 @@ def learning_rate(lr: LearningRate, step: int) -> float:
     if type(lr) is float:
         return lr
     value = lr(step) if callable(lr) else lr
-    if not (np.ndim(value) == 0 and np.isfinite(value) and value >= 0):
+    number = np.asarray(value)
+    if not (number.shape == () and number.dtype.kind in "fiu" and math.isfinite(value) and value >= 0):
         raise OptimizerError(f"the learning rate at step {step} is {value!r}",
                              "a schedule that returns a finite number >= 0 for every step",
                              "a schedule that ends before the training does")

@@ -41,8 +41,8 @@ class warmup:
 
     def __call__(self, step: int) -> float:
         if step >= self.warmup_steps:
-            return self.inner(step - self.warmup_steps)
-        return self.start + (self.inner(0) - self.start) * step / self.warmup_steps
+            return float(self.inner(step - self.warmup_steps))
+        return float(self.start + (self.inner(0) - self.start) * step / self.warmup_steps)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +70,7 @@ class warmup_cosine:
 
     def __call__(self, step: int) -> float:
         if step < self.warmup_steps:
-            return self.start + (self.lr - self.start) * step / self.warmup_steps
+            return float(self.start + (self.lr - self.start) * step / self.warmup_steps)
         return cosine(self.lr, self.total_steps - self.warmup_steps, self.end)(step - self.warmup_steps)
 
 
@@ -182,7 +182,7 @@ class one_cycle:
 
     def _between(self, start: float, stop: float, share: float) -> float:
         if self.anneal == "linear":
-            return start + (stop - start) * share
+            return float(start + (stop - start) * share)
         return stop + (start - stop) * 0.5 * (1 + math.cos(math.pi * share))
 
 
