@@ -220,7 +220,8 @@ class TapeLevel(Level):
         return tuple(results)
 
     def _pick(self, whole: Node, position: int, value: Any) -> Node:
-        node = Node(PICK, None, (), {"position": position}, _FIRST, (whole,), len(self.nodes), value.shape, value.dtype)
+        node = Node(PICK, None, (), {"position": position}, _FIRST, (whole,), len(self.nodes),
+                    value.shape, value.dtype)
         self.nodes.append(node)
         return node
 

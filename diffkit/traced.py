@@ -353,7 +353,7 @@ class Traced:
     def __contains__(self, item: Any) -> bool:
         return bool(FUNCTIONS[np.any](self == item))
 
-    __hash__ = _refuse_conversion("hash(x), as a dict, a set or a cache does,",  # type: ignore[assignment]
+    __hash__ = _refuse_conversion("hash(x), as a dict, a set or a cache does,",
                                   "key the cache by something that is not differentiated")
 
     def __repr__(self) -> str:

@@ -103,7 +103,7 @@ def _unflatten(structure: Structure, source: Iterator[Any]) -> Any:
     if structure.prototype is None:
         if kind is dict:
             return dict(zip(structure.keys, values))
-        return kind._make(values) if hasattr(kind, "_fields") else kind(values)
+        return kind(*values) if hasattr(kind, "_fields") else kind(values)
     # A subclass or a dataclass: copied, then refilled, so that neither __init__ nor
     # __post_init__ meets a value it does not expect and other attributes survive.
     tree = copy.copy(structure.prototype)

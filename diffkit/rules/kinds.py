@@ -124,7 +124,7 @@ class Rule:
 
 def _names_read(function: Callable[..., Any]) -> set[str]:
     """Names of the parameters that a plain function reads (a starred one counts as all)."""
-    code = function.__code__  # type: ignore[attr-defined]
+    code = function.__code__
     names = set(code.co_varnames[:code.co_argcount]) | set(code.co_cellvars)
     if code.co_flags & 0x0C:  # *args or **kwargs
         return names | {"*"}
@@ -163,7 +163,7 @@ class Elementwise(Rule):
             partial = self.partials[i]
             if callable(partial):
                 read = _names_read(partial)
-                code = partial.__code__  # type: ignore[attr-defined]
+                code = partial.__code__
                 for position, name in enumerate(code.co_varnames[:code.co_argcount]):
                     if name in read or "*" in read:
                         if position == 0:

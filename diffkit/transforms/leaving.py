@@ -1,0 +1,42 @@
+"""Leaving a trace on purpose: plain values, and constants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from diffkit import tree
+from diffkit.rules.flat import STOP_GRADIENT
+from diffkit.traced import is_traced, primal
+
+
+def value(x: Any) -> Any:
+    """The plain value of a traced array or container: for printing, storing, plotting.
+
+    Arrays are copied, so that writing to them can't change a derivative.  Plain values come
+    back as they are.
+
+    >>> seen = []
+    >>> def f(x):
+    ...     seen.append(value(x))
+    ...     return x * x
+    >>> grad(f)(3.0), seen
+    (np.float64(6.0), [np.float64(3.0)])
+    """
+    def plain(leaf: Any) -> Any:
+        if not is_traced(leaf):
+            return leaf
+        bottom = primal(leaf)
+        return bottom.copy() if type(bottom) is np.ndarray else bottom
+
+    return tree.map(plain, x)
+
+
+def stop_gradient(x: Any) -> Any:
+    """x as a constant of every transform that is running: its derivative is zero.
+
+    >>> grad(lambda x: x * stop_gradient(x))(3.0)
+    np.float64(3.0)
+    """
+    return tree.map(lambda leaf: STOP_GRADIENT(leaf) if is_traced(leaf) else leaf, x)

@@ -1,0 +1,199 @@
+"""grad, jacobian and hessian by the methods that are not the reverse sweep.
+
+Every method answers one question, the blocks d out / d leaf of a call, so each is a
+function from the moving leaves to ``blocks[out][leaf]``, arrays of shape
+``out.shape + leaf.shape``.  What the caller sees (containers, one number or many,
+auxiliary results) is arranged here once for all of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from diffkit import tree
+from diffkit.arguments import Argnums, Moving, split
+from diffkit.errors import InputError
+from diffkit.traced import is_traced
+from diffkit.transforms.products import push
+from diffkit.transforms.running import Function, scalar_result, split_aux, zero_of
+
+METHODS = ("reverse", "forward", "symbolic", "numeric", "complex-step")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Blocks:
+    """Derivatives of one call: ``values[out][leaf]``, and the claimed ``errors`` of a numeric method."""
+
+    outs: list[Any]
+    structure: tree.Structure
+    values: list[list[Any]]
+    aux: Any = None
+    errors: list[list[Any]] | None = None
+
+
+def gradient_by(method: str, f: Function, argnums: Argnums, has_aux: bool, has_error: bool = False) -> Function:
+    """``grad(f)`` by a method that has no reverse sweep."""
+    blocks_of = _choose(method, has_error)
+
+    @functools.wraps(f)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        moving = split(args, argnums, f)
+        blocks = blocks_of(f, moving, kwargs, has_aux)
+        scalar_result(f, tree.unflatten(blocks.structure, blocks.outs), None, False)
+        g = moving.answer([_of_shape(block, leaf) for block, leaf in zip(blocks.values[0], moving.leaves)])
+        if has_error:
+            assert blocks.errors is not None
+            g = g, moving.answer([_of_shape(e, leaf) for e, leaf in zip(blocks.errors[0], moving.leaves)])
+        return (g, blocks.aux) if has_aux else g
+
+    return gradient
+
+
+def jacobian_by(method: str, f: Function, argnums: Argnums, has_aux: bool) -> Function:
+    """``jacobian(f)`` by a method that has no reverse sweep."""
+    blocks_of = _choose(method, False)
+
+    @functools.wraps(f)
+    def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
+        moving = split(args, argnums, f)
+        blocks = blocks_of(f, moving, kwargs, has_aux)
+        result = tree.unflatten(blocks.structure, [moving.answer(row) for row in blocks.values])
+        return (result, blocks.aux) if has_aux else result
+
+    return jacobian_of_f
+
+
+def hessian_by(method: str, f: Function, argnums: Argnums) -> Function:
+    """``hessian(f)`` by SymPy or by finite differences."""
+    if method not in ("symbolic", "numeric"):
+        _refuse(method, ("auto", "reverse", "forward", "symbolic", "numeric"))
+
+    @functools.wraps(f)
+    def hessian_of_f(*args: Any, **kwargs: Any) -> Any:
+        moving = split(args, argnums, f)
+        scalar_result(f, f(*moving.merge(moving.leaves), **kwargs), None, False)
+        if method == "symbolic":
+            from diffkit import symbolic
+            rows = symbolic.hessian_leaves(f, moving, kwargs)
+        else:
+            rows = _numeric_hessian(f, moving, kwargs)
+        return moving.answer([moving.answer(row) for row in rows])
+
+    return hessian_of_f
+
+
+def _of_shape(block: Any, leaf: Any) -> Any:
+    """A gradient's block in the leaf's own shape (the result may have had shape (1,))."""
+    return np.reshape(block, leaf.shape)[()] if not leaf.shape or block.shape != leaf.shape else block
+
+
+def _choose(method: str, has_error: bool) -> Callable[..., Blocks]:
+    if has_error and method != "numeric":
+        raise InputError(f'has_error=True goes with method="numeric", not {method!r}',
+                         'grad(f, method="numeric", has_error=True)')
+    table: dict[str, Callable[..., Blocks]] = {
+        "forward": forward_blocks,
+        "symbolic": _symbolic_blocks,
+        "numeric": functools.partial(_numeric_blocks, scheme="auto"),
+        "complex-step": functools.partial(_numeric_blocks, scheme="complex-step"),
+    }
+    if method not in table:
+        _refuse(method, METHODS)
+    return table[method]
+
+
+def _refuse(method: str, known: tuple[str, ...]) -> None:
+    raise InputError(f"there is no method {method!r} here", f"one of {', '.join(map(repr, known))}")
+
+
+def forward_blocks(f: Function, moving: Moving, kwargs: dict[str, Any], has_aux: bool) -> Blocks:
+    """By dual numbers: a run for each entry of the arguments."""
+    columns: list[list[list[Any]]] = []       # [leaf][entry][out]
+    result: Any = None
+    for number, leaf in enumerate(moving.leaves):
+        columns.append([])
+        for entry in range(leaf.size):
+            tangents = [np.zeros(x.shape, x.dtype) for x in moving.leaves]
+            seed = np.zeros(leaf.size, leaf.dtype)
+            seed[entry] = 1
+            tangents[number] = seed.reshape(leaf.shape)[()]
+            result = push(f, moving, moving.leaves, tangents, kwargs, has_aux)
+            columns[-1].append(tree.flatten(result[1])[0])
+    if result is None:  # nothing moves: one plain run tells the result's shapes
+        out, aux = split_aux(f(*moving.merge(moving.leaves), **kwargs), has_aux, None)
+    else:
+        out, aux = result[0], result[2] if has_aux else None
+    outs, structure = tree.flatten(out)
+    values = []
+    for k, one in enumerate(outs):
+        zero = zero_of(one)
+        row = []
+        for leaf, entries in zip(moving.leaves, columns):
+            if entries:
+                stacked = np.stack([moves[k] for moves in entries], axis=-1)
+                row.append(np.reshape(stacked, zero.shape + tuple(leaf.shape)))
+            else:
+                row.append(np.zeros(zero.shape + tuple(leaf.shape), zero.dtype))
+        values.append(row)
+    return Blocks(outs, structure, values, aux)
+
+
+def _symbolic_blocks(f: Function, moving: Moving, kwargs: dict[str, Any], has_aux: bool) -> Blocks:
+    """By SymPy's own calculus on the recorded program."""
+    from diffkit import symbolic
+    outs, structure, values, aux = symbolic.jacobian_leaves(f, moving, kwargs, has_aux)
+    return Blocks(outs, structure, values, aux)
+
+
+def _plain(f: Function, moving: Moving, method: str) -> None:
+    if any(is_traced(leaf) for leaf in moving.leaves):
+        raise InputError(f"the method {method!r} can't be differentiated again: it only evaluates f",
+                         'method="forward" or "reverse" inside another transform')
+
+
+def _numeric_blocks(f: Function, moving: Moving, kwargs: dict[str, Any], has_aux: bool, scheme: str) -> Blocks:
+    """By finite differences (or the complex step), a leaf at a time."""
+    from diffkit import numeric
+    _plain(f, moving, "numeric")
+    out, aux = split_aux(f(*moving.merge(moving.leaves), **kwargs), has_aux, None)
+    outs, structure = tree.flatten(out)
+    zeros = [zero_of(one) for one in outs]
+    values: list[list[Any]] = [[] for _ in outs]
+    errors: list[list[Any]] = [[] for _ in outs]
+    for number, leaf in enumerate(moving.leaves):
+        def vector(x: Any, number: int = number) -> Any:
+            leaves = [*moving.leaves[:number], x, *moving.leaves[number + 1:]]
+            result = f(*moving.merge(leaves), **kwargs)
+            parts, _ = tree.flatten(result[0] if has_aux else result)
+            return np.concatenate([np.ravel(part) for part in parts]) if parts else np.zeros(0)
+
+        found = numeric.jacobian(vector, leaf, scheme=scheme)
+        start = 0
+        for k, zero in enumerate(zeros):
+            shape = zero.shape + tuple(leaf.shape)
+            values[k].append(np.reshape(found.value[start:start + zero.size], shape))
+            errors[k].append(np.reshape(found.error[start:start + zero.size], shape))
+            start += zero.size
+    return Blocks(outs, structure, values, aux, errors)
+
+
+def _numeric_hessian(f: Function, moving: Moving, kwargs: dict[str, Any]) -> list[list[Any]]:
+    """All second differences over the leaves laid end to end, cut into blocks."""
+    from diffkit import numeric
+    _plain(f, moving, "numeric")
+    sizes = [leaf.size for leaf in moving.leaves]
+    ends = np.cumsum([0, *sizes])
+
+    def laid(x: Any) -> Any:
+        parts = [np.reshape(x[a:b], leaf.shape)[()] for a, b, leaf in zip(ends[:-1], ends[1:], moving.leaves)]
+        return np.reshape(f(*moving.merge(parts), **kwargs), ())[()]
+
+    whole = numeric.hessian(laid, np.concatenate([np.ravel(leaf) for leaf in moving.leaves])).value
+    return [[np.reshape(whole[a:b, c:d], tuple(one.shape) + tuple(other.shape))
+             for c, d, other in zip(ends[:-1], ends[1:], moving.leaves)]
+            for a, b, one in zip(ends[:-1], ends[1:], moving.leaves)]

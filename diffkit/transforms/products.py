@@ -1,0 +1,154 @@
+"""Products with the Jacobian: jvp and vjp.
+
+A jvp is one run on dual numbers.  A vjp is a recorded run (``Linearized``), whose tape may
+be swept any number of times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from diffkit import tree
+from diffkit.arguments import Moving, split
+from diffkit.dual import DualLevel
+from diffkit.errors import InputError, ShapeError
+from diffkit.reverse import sweep
+from diffkit.rules.kinds import conform
+from diffkit.tape import Node, TapeLevel
+from diffkit.traced import Traced
+from diffkit.transforms.running import Function, call, finish, split_aux, strip, zero_of
+
+
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
+    """Jacobian times vector: ``(f(*primals), J @ tangents)`` by one run on dual numbers.
+
+    ``primals`` and ``tangents`` are tuples of f's arguments, in equal containers and
+    shapes.  Returns ``(out, tangent)``, with ``has_aux`` ``(out, tangent, aux)``.
+
+    Raises ShapeError (a ValueError) when a tangent does not fit its primal.
+
+    >>> import numpy as np
+    >>> jvp(lambda x, y: np.sin(x) * y, (0.0, 2.0), (1.0, 0.0))
+    (np.float64(0.0), np.float64(2.0))
+    """
+    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
+        raise InputError("jvp takes tuples of primals and tangents", "jvp(f, (x,), (v,))")
+    primals = tuple(primals)
+    if len(primals) != len(tangents):
+        raise ShapeError(f"jvp got {len(primals)} primals and {len(tangents)} tangents")
+    moving = split(primals, tuple(range(len(primals))), f)
+    return push(f, moving, moving.leaves, matching(tuple(tangents), moving), {}, has_aux)
+
+
+def matching(tangents: Any, moving: Moving, what: str = "tangent") -> list[Any]:
+    """Tangents as leaves that fit the moving leaves in structure, shape and dtype."""
+    leaves, structure = tree.flatten(tangents)
+    if structure != moving.structure:
+        raise ShapeError(f"the {what}'s container {tree.describe(tangents)} differs from the primal's",
+                         f"a {what} in the container of the arguments")
+    result = []
+    for t, leaf in zip(leaves, moving.leaves):
+        t = t if hasattr(t, "dtype") else np.asarray(t)[()]
+        if t.shape != leaf.shape:
+            raise ShapeError(f"a {what} has shape {t.shape}, its primal {leaf.shape}",
+                             f"a {what} of shape {leaf.shape}")
+        if t.dtype.kind == "c" and leaf.dtype.kind != "c":
+            raise ShapeError(f"a {what} is complex, its primal real")
+        if t.dtype.kind not in "fciu":
+            raise InputError(f"a {what} has dtype {t.dtype}", "floats")
+        result.append(t if t.dtype == leaf.dtype else t.astype(leaf.dtype))
+    return result
+
+
+def push(f: Function, moving: Moving, leaves: list[Any], tangents: list[Any], kwargs: dict[str, Any],
+          has_aux: bool = False) -> Any:
+    level = DualLevel()
+    try:
+        result = f(*moving.merge([level.lift(x, t) for x, t in zip(leaves, tangents)]), **kwargs)
+        result, aux = split_aux(result, has_aux, level)
+        outs, structure = tree.flatten(result)
+        values, moves = [], []
+        for out in outs:
+            if type(out) is Traced and out.level is level:
+                values.append(out.value)
+                moves.append(out.mark)
+            else:
+                values.append(out)
+                moves.append(zero_of(out))
+        pair = tree.unflatten(structure, values), tree.unflatten(structure, moves)
+        return (*pair, aux) if has_aux else pair
+    finally:
+        level.close()
+
+
+def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
+    """Vector times Jacobian: ``(f(*primals), pullback)``.
+
+    ``pullback(g)`` takes a cotangent in the container and shape of f's result and returns
+    the tuple of the arguments' cotangents; it may be called any number of times, also
+    after arrays of the caller's have changed (what it needs was copied).
+
+    >>> out, pullback = vjp(lambda x, y: x * y, 3.0, 4.0)
+    >>> pullback(1.0)
+    (np.float64(4.0), np.float64(3.0))
+    """
+    moving = split(primals, tuple(range(len(primals))), f)
+    run = Linearized(f, moving, {}, has_aux)
+
+    def pullback(g: Any) -> Any:
+        return moving.answer(run.pull(run.cotangents(g)))
+
+    return (run.value, pullback, run.aux) if has_aux else (run.value, pullback)
+
+
+class Linearized:
+    """A finished run whose tape may be swept many times (vjp, the rows of a Jacobian)."""
+
+    def __init__(self, f: Function, moving: Moving, kwargs: dict[str, Any], has_aux: bool = False) -> None:
+        level = TapeLevel(copy_captured=True)
+        try:
+            self.leaves = [leaf.copy() if type(leaf) is np.ndarray else leaf for leaf in moving.leaves]
+            traced = [level.lift(leaf) for leaf in self.leaves]
+            result = call(f, moving.merge(traced), kwargs, level)
+            result, self.aux = split_aux(result, has_aux, level)
+            self.outs, self.structure = tree.flatten(result)
+            self.value = tree.unflatten(self.structure, [strip(out, level) for out in self.outs])
+            self.marks = [out.mark if type(out) is Traced and out.level is level else None
+                          for out in self.outs]
+            self.nodes = level.nodes
+            self.wanted = [t.mark for t in traced]
+        finally:
+            level.close()
+
+    def cotangents(self, g: Any) -> list[Any]:
+        """A cotangent's leaves, checked against the result's."""
+        leaves, structure = tree.flatten(g)
+        if structure != self.structure:
+            raise ShapeError(f"the cotangent's container {tree.describe(g)} differs from the result's",
+                             "a cotangent in the container of f's result")
+        result = []
+        for c, out in zip(leaves, self.outs):
+            shape = np.shape(out) if type(out) is not Traced else out.shape
+            c = c if hasattr(c, "dtype") else np.asarray(c)[()]
+            if c.shape != shape:
+                raise ShapeError(f"a cotangent has shape {c.shape}, its result {shape}",
+                                 f"a cotangent of shape {shape}")
+            if c.dtype.kind not in "fciub":
+                raise InputError(f"a cotangent has dtype {c.dtype}", "floats")
+            result.append(c)
+        return result
+
+    def pull(self, cotangents: Sequence[Any]) -> list[Any]:
+        """One sweep."""
+        seeds = [(node, conform(c, node.shape, node.dtype)) for node, c in zip(self.marks, cotangents)
+                 if node is not None]
+        return self.pull_seeds(seeds)
+
+    def pull_seeds(self, seeds: Sequence[tuple[Node, Any]]) -> list[Any]:
+        """The leaves' cotangents, from those of some of the results' nodes."""
+        return finish(sweep(self.nodes, seeds, self.wanted), self.leaves)
+
+
