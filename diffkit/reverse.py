@@ -43,31 +43,35 @@ def sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequence
             # The hot path, written out: an elementwise pull has the result's shape and
             # dtype, so it fits a parent of the same without asking the array.
             if type(rule) is Elementwise:
-                y, args = node.result, node.args
+                saved = node.saved
                 partials = rule.partials
+                shape = node.shape
                 for parent, position in zip(node.parents, node.active):
                     partial = partials[position]
+                    j = parent.index
+                    previous = cotangents[j]
                     if partial.__class__ is int:
                         if partial == 1:
                             c = g
+                        elif previous is not None and parent.shape == shape:
+                            cotangents[j] = previous - g  # spares the negative
+                            owned[j] = False
+                            continue
                         else:
-                            previous = cotangents[parent.index]
-                            if previous is not None and previous.shape == g.shape:  # spares the negative
-                                cotangents[parent.index] = previous - g
-                                owned[parent.index] = False
-                                continue
                             c = -g
                     elif partial is None:
                         continue
                     else:
-                        c = g * partial(y, *args)  # type: ignore[operator]
-                    if parent.shape != node.shape or parent.dtype is not node.dtype:
+                        c = g * partial(*saved)  # type: ignore[operator]
+                    if (parent.shape is not shape and parent.shape != shape) or parent.dtype is not node.dtype:
                         c = conform(c, parent.shape, parent.dtype)
-                    j = parent.index
-                    if cotangents[j] is None:
+                    if previous is None:
                         cotangents[j] = c
+                    elif owned[j] and type(c) is not Traced:
+                        previous += c
                     else:
-                        _accumulate(cotangents, owned, j, c)
+                        cotangents[j] = c = previous + c
+                        owned[j] = type(c) is np.ndarray
                 continue
             if rule is GETITEM and type(g) is not Traced:
                 _add_item(cotangents, owned, node, g)
@@ -80,7 +84,7 @@ def sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequence
                 continue
             if rule.outputs:
                 g = tuple(g.get(position) for position in range(rule.outputs))
-            for parent, c in zip(node.parents, rule.pull(g, node.result, node.args, node.params, node.active)):
+            for parent, c in zip(node.parents, rule.pull(g, node.saved, node.params, node.active)):
                 if c is not None:
                     if c.shape != parent.shape or c.dtype is not parent.dtype:
                         c = conform(c, parent.shape, parent.dtype)

@@ -20,15 +20,15 @@ import numpy as np
 
 from diffkit import tree
 from diffkit.errors import user_line
-from diffkit.rules.kinds import KEEP_ARGS, KEEP_RESULT, KEEP_SECOND, Elementwise, Rule
+from diffkit.rules.kinds import KEEP_FIRST, KEEP_RESULT, KEEP_SECOND, Elementwise, Rule
 from diffkit.traced import Level, Traced
 
 
 class Node:
     """One operation of a run.
 
-    ``parents[k]`` is the node behind argument number ``active[k]``; ``result`` and ``args`` are
-    what the rule's pull reads (``Rule.save``), other places hold None.  ``inputs``, ``value``
+    ``parents[k]`` is the node behind argument number ``active[k]``; ``saved`` is
+    what the rule's pull reads (``Rule.save``).  ``inputs``, ``value``
     and ``line`` are filled by ``RecordLevel`` only: every argument (a node or a constant),
     the result, and the user's file and line.  A rule with
     several results has a node of its own, and one ``PICK`` node for each result.
@@ -39,14 +39,13 @@ class Node:
     inputs: tuple[Any, ...]
     value: Any
     line: str
-    __slots__ = ("active", "args", "dtype", "index", "inputs", "line", "params", "parents", "result", "rule",
-                 "shape", "value")
+    __slots__ = ("active", "dtype", "index", "inputs", "line", "params", "parents", "rule", "saved", "shape",
+                 "value")
 
-    def __init__(self, rule: Rule | None, result: Any, args: Any, params: dict[str, Any], active: tuple[int, ...],
+    def __init__(self, rule: Rule | None, saved: Any, params: dict[str, Any], active: tuple[int, ...],
                  parents: Sequence[Node], index: int, shape: Any, dtype: Any) -> None:
         self.rule = rule
-        self.result = result
-        self.args = args
+        self.saved = saved
         self.params = params
         self.active = active
         self.parents = parents
@@ -60,6 +59,7 @@ class Node:
 
 
 _new: Any = object.__new__
+_NOTHING: dict[str, Any] = {}
 _FIRST: tuple[int, ...] = (0,)
 _SECOND: tuple[int, ...] = (1,)
 _BOTH: tuple[int, ...] = (0, 1)
@@ -90,62 +90,26 @@ class TapeLevel(Level):
 
     def lift(self, value: Any) -> Traced:
         """An input of the run."""
-        node = Node(None, None, (), {}, (), (), len(self.nodes), value.shape, value.dtype)
+        node = Node(None, None, {}, (), (), len(self.nodes), value.shape, value.dtype)
         self.nodes.append(node)
         return Traced(self, value, node)
 
-    def process(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        # The hot path of an eager gradient, an elementwise rule of one or two operands, is
-        # written out; objects are filled without a call of __init__.
-        if type(rule) is not Elementwise or len(args) > 2:
-            return self._general(rule, args, params)
-        values: Any
-        parents: Any
-        if len(args) == 1:
-            arg = args[0]
-            value = arg.value
-            values = (value,)
-            parents = (arg.mark,)
-            active = _FIRST
-            y = rule.call(value)
-        else:
-            a, b = args
-            if type(a) is Traced and a.level is self:
-                left = a.value
-                if type(b) is Traced and b.level is self:
-                    right = b.value
-                    values = (left, right)
-                    parents = (a.mark, b.mark)
-                    active = _BOTH
-                else:
-                    right = b
-                    parents = (a.mark,)
-                    active = _FIRST
-                    values = (left, b) if type(b) is not np.ndarray else self._protect(rule, (left, b), _FIRST)
-            else:
-                left = a
-                right = b.value
-                parents = (b.mark,)
-                active = _SECOND
-                values = (a, right) if type(a) is not np.ndarray else self._protect(rule, (a, right), _SECOND)
-            y = rule.call(left, right)
+    # unary and binary are the hot path of an eager gradient.  They are written out, and
+    # fill their objects without a call of __init__: together half of an operation's cost.
+    def unary(self, rule: Elementwise, x: Traced) -> Any:
+        value = x.value
+        y = rule.call(value)
         nodes = self.nodes
+        parent = x.mark
         node = _new(Node)
-        keep = rule.keeps.get(active)
-        if keep is None:
-            node.result, node.args = rule.save(y, values, active)
-        else:
-            node.result = y if keep & KEEP_RESULT else None
-            if keep & KEEP_ARGS:
-                node.args = values
-            else:
-                node.args = (None, values[1]) if keep & KEEP_SECOND else rule.nothing
+        keep = rule.keep_first
+        node.saved = (y if keep & KEEP_RESULT else None, value if keep & KEEP_FIRST else None)
         node.rule = rule
-        node.params = params
-        node.active = active
-        node.parents = parents
+        node.params = _NOTHING
+        node.active = _FIRST
+        node.parents = (parent,)
         node.index = len(nodes)
-        node.shape = y.shape
+        node.shape = parent.shape
         node.dtype = y.dtype
         nodes.append(node)
         traced = _new(Traced)
@@ -153,6 +117,66 @@ class TapeLevel(Level):
         traced.value = y
         traced.mark = node
         return traced
+
+    def binary(self, rule: Elementwise, a: Any, b: Any) -> Any:
+        if type(a) is Traced and a.level is self:
+            left = a.value
+            if type(b) is Traced and b.level is self:
+                right = b.value
+                first = a.mark
+                second = b.mark
+                parents: Any = (first, second)
+                shape = first.shape if first.shape is second.shape else None
+                active = _BOTH
+                keep = rule.keep_both
+            else:
+                right = b
+                first = a.mark
+                parents = (first,)
+                shape = first.shape if type(b) is float else None
+                active = _FIRST
+                keep = rule.keep_first
+        else:
+            left = a
+            right = b.value
+            second = b.mark
+            parents = (second,)
+            shape = second.shape if type(a) is float else None
+            active = _SECOND
+            keep = rule.keep_second
+        y = rule.call(left, right)
+        if active is not _BOTH:  # a captured array must keep its values until the pull
+            if active is _FIRST:
+                if type(right) is np.ndarray and keep & KEEP_SECOND:
+                    right = self._protect(right)
+            elif type(left) is np.ndarray and keep & KEEP_FIRST:
+                left = self._protect(left)
+        nodes = self.nodes
+        node = _new(Node)
+        node.saved = (y if keep & KEEP_RESULT else None, left if keep & KEEP_FIRST else None,
+                      right if keep & KEEP_SECOND else None)
+        node.rule = rule
+        node.params = _NOTHING
+        node.active = active
+        node.parents = parents
+        node.index = len(nodes)
+        # One shape tuple for a chain of operations: fewer objects, and equal by identity.
+        node.shape = y.shape if shape is None else shape
+        node.dtype = y.dtype
+        nodes.append(node)
+        traced = _new(Traced)
+        traced.level = self
+        traced.value = y
+        traced.mark = node
+        return traced
+
+    def process(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        if type(rule) is Elementwise:
+            if len(args) == 1:
+                return self.unary(rule, args[0])
+            if len(args) == 2:
+                return self.binary(rule, *args)
+        return self._general(rule, args, params)
 
     def _general(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         values: list[Any] = []
@@ -173,33 +197,32 @@ class TapeLevel(Level):
             return y
         where = tuple(active)
         if captured:
-            values = self._protect(rule, values, where)
-        result, kept = rule.save(y, values, where)
+            for position, value in enumerate(values):
+                if position not in where and type(value) is np.ndarray and rule.reads(position, where):
+                    values[position] = self._protect(value)
+        saved = rule.save(y, values, where)
         several = rule.outputs is not None
-        node = Node(rule, result, kept, params, where, parents, len(self.nodes),
+        node = Node(rule, saved, params, where, parents, len(self.nodes),
                     None if several else y.shape, None if several else y.dtype)
         self.nodes.append(node)
         return self._several(node, y) if several else Traced(self, y, node)
 
-    def _protect(self, rule: Rule, values: Any, active: tuple[int, ...]) -> list[Any]:
-        """The values, with the user's own arrays kept as they are until the pulls have read them.
+    def _protect(self, array: Any) -> Any:
+        """One of the user's own arrays, as it is now until the pulls have read it.
 
         A small one is copied.  A large one is made read-only until the run ends, so that
         the user's later write raises instead of changing a derivative.
         """
-        kept = list(values)
-        for position, arg in enumerate(kept):
-            if (position not in active and type(arg) is np.ndarray and arg.flags.writeable
-                    and rule.reads(position, active)):
-                if arg.size <= self.copy_limit:
-                    kept[position] = arg.copy()
-                    continue
-                chain = arg
-                while type(chain) is np.ndarray and chain.flags.writeable:
-                    chain.flags.writeable = False
-                    self.locked.append(chain)
-                    chain = chain.base  # type: ignore[assignment]
-        return kept
+        if not array.flags.writeable:
+            return array
+        if array.size <= self.copy_limit:
+            return array.copy()
+        chain = array
+        while type(chain) is np.ndarray and chain.flags.writeable:
+            chain.flags.writeable = False
+            self.locked.append(chain)
+            chain = chain.base
+        return array
 
     def close(self) -> None:
         super().close()
@@ -220,7 +243,7 @@ class TapeLevel(Level):
         return tuple(results)
 
     def _pick(self, whole: Node, position: int, value: Any) -> Node:
-        node = Node(PICK, None, (), {"position": position}, _FIRST, (whole,), len(self.nodes),
+        node = Node(PICK, None, {"position": position}, _FIRST, (whole,), len(self.nodes),
                     value.shape, value.dtype)
         self.nodes.append(node)
         return node
@@ -267,11 +290,11 @@ class RecordLevel(TapeLevel):
         active = tuple(i for i, arg in enumerate(inputs) if type(arg) is Node)
         parents = [inputs[i] for i in active]
         if several:
-            whole = Node(rule, None, (), params, active, parents, len(self.nodes), None, None)
+            whole = Node(rule, None, params, active, parents, len(self.nodes), None, None)
             self.nodes.append(whole)
             return tuple(Traced(self, value, self._pick(whole, position, value))
                          for position, value in enumerate(values))
-        node = Node(rule, None, (), params, active, parents, len(self.nodes), values[0].shape, values[0].dtype)
+        node = Node(rule, None, params, active, parents, len(self.nodes), values[0].shape, values[0].dtype)
         self.nodes.append(node)
         return Traced(self, values[0], node)
 

@@ -46,7 +46,7 @@ from diffkit.rules.arithmetic import (
 )
 from diffkit.rules.contractions import MATMUL
 from diffkit.rules.indexing import GETITEM
-from diffkit.rules.kinds import Rule
+from diffkit.rules.kinds import Elementwise, Rule
 
 _depths = itertools.count(1)
 _NOTHING: dict[str, Any] = {}
@@ -70,6 +70,14 @@ class Level:
     def process(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         raise NotImplementedError
 
+    def unary(self, rule: Elementwise, x: Traced) -> Any:
+        """``process`` for an elementwise rule of one operand, which is of this level."""
+        return self.process(rule, (x,), _NOTHING)
+
+    def binary(self, rule: Elementwise, a: Any, b: Any) -> Any:
+        """``process`` for an elementwise rule of two operands."""
+        return self.process(rule, (a, b), _NOTHING)
+
     def concrete(self, traced: Traced, ask: Callable[[Any], Any]) -> Any:
         """Python wants to know: answer from the value (a recording level notes a guard)."""
         return ask(traced.value)
@@ -77,7 +85,7 @@ class Level:
     def close(self) -> None:
         """End of the transform: every later use of a value of this level is a leak."""
         # Plain functions, not bound methods: no reference cycle keeps the run's arrays alive.
-        self.process = self.concrete = _leaked  # type: ignore[method-assign, assignment]
+        self.process = self.unary = self.binary = self.concrete = _leaked  # type: ignore[method-assign, assignment]
 
 
 def _leaked(*args: Any) -> Any:
@@ -154,7 +162,23 @@ def _is_foreign(kind: type) -> bool:
 
 
 def _binary(rule: Rule) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The two spellings of an operator, ``t * other`` and ``other * t``."""
+    """The two spellings of an operator that is no elementwise row, ``t @ other`` and ``other @ t``."""
+
+    def forward(self: Traced, other: Any) -> Any:
+        if _is_foreign(type(other)):
+            return NotImplemented
+        return apply(rule, (self, operand(other)), _NOTHING)
+
+    def reflected(self: Traced, other: Any) -> Any:
+        if _is_foreign(type(other)):
+            return NotImplemented
+        return apply(rule, (operand(other), self), _NOTHING)
+
+    return forward, reflected
+
+
+def _arithmetic(rule: Elementwise) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The two spellings of an elementwise operator, ``t * other`` and ``other * t``: the hot path."""
 
     def forward(self: Traced, other: Any) -> Any:
         level = self.level
@@ -167,7 +191,7 @@ def _binary(rule: Rule) -> tuple[Callable[..., Any], Callable[..., Any]]:
                 return NotImplemented
             other = operand(other)
             return apply(rule, (self, other), _NOTHING)
-        return level.process(rule, (self, other), _NOTHING)
+        return level.binary(rule, self, other)
 
     def reflected(self: Traced, other: Any) -> Any:
         if type(other) not in _PLAIN:
@@ -175,13 +199,13 @@ def _binary(rule: Rule) -> tuple[Callable[..., Any], Callable[..., Any]]:
                 return NotImplemented
             other = operand(other)
             return apply(rule, (other, self), _NOTHING)
-        return self.level.process(rule, (other, self), _NOTHING)
+        return self.level.binary(rule, other, self)
 
     return forward, reflected
 
 
-def _unary(rule: Rule) -> Callable[..., Any]:
-    return lambda self: self.level.process(rule, (self,), _NOTHING)
+def _unary(rule: Elementwise) -> Callable[..., Any]:
+    return lambda self: self.level.unary(rule, self)
 
 
 def _comparison(ufunc: np.ufunc) -> Callable[..., Any]:
@@ -252,7 +276,7 @@ class Traced:
         if len(inputs) == 1 and method == "__call__" and not kwargs:
             rule = ROWS.get(ufunc)
             if rule is not None:  # the hot path: a function of one array
-                return self.level.process(rule, inputs, _NOTHING)
+                return self.level.unary(rule, self)
         answer = FUNCTIONS.get(ufunc if method == "__call__" else (ufunc, method))
         if answer is None:
             if method == "__call__":
@@ -375,13 +399,13 @@ class Traced:
                                 "dk.value(x), a plain array")
 
     # --- operators -------------------------------------------------------------------------
-    __add__, __radd__ = _binary(ADD)
-    __sub__, __rsub__ = _binary(SUBTRACT)
-    __mul__, __rmul__ = _binary(MULTIPLY)
-    __truediv__, __rtruediv__ = _binary(DIVIDE)
-    __pow__, __rpow__ = _binary(POWER)
+    __add__, __radd__ = _arithmetic(ADD)
+    __sub__, __rsub__ = _arithmetic(SUBTRACT)
+    __mul__, __rmul__ = _arithmetic(MULTIPLY)
+    __truediv__, __rtruediv__ = _arithmetic(DIVIDE)
+    __pow__, __rpow__ = _arithmetic(POWER)
     __matmul__, __rmatmul__ = _binary(MATMUL)
-    __mod__, __rmod__ = _binary(REMAINDER)
+    __mod__, __rmod__ = _arithmetic(REMAINDER)
     __floordiv__, __rfloordiv__ = _binary(FLOOR_DIVIDE)
     __neg__, __pos__, __abs__ = _unary(NEGATIVE), _unary(POSITIVE), _unary(ABSOLUTE)
     __lt__, __le__ = _comparison(np.less), _comparison(np.less_equal)
@@ -390,7 +414,7 @@ class Traced:
     __and__, __rand__ = _binary(FUNCTIONS[np.bitwise_and])  # type: ignore[arg-type]
     __or__, __ror__ = _binary(FUNCTIONS[np.bitwise_or])  # type: ignore[arg-type]
     __xor__, __rxor__ = _binary(FUNCTIONS[np.bitwise_xor])  # type: ignore[arg-type]
-    __invert__ = _unary(FUNCTIONS[np.invert])  # type: ignore[arg-type]
+    __invert__ = _method(np.invert)
 
     def __divmod__(self, other: Any) -> Any:
         return self // other, self % other

@@ -18,9 +18,10 @@ from diffkit.rules import (  # noqa: F401  (imported to fill the table)
     shapes,
     trigonometric,
 )
-from diffkit.rules.kinds import FUNCTIONS, TABLE, Rule
+from diffkit.rules.kinds import FUNCTIONS, TABLE, Elementwise
 
 __all__ = ["FUNCTIONS", "ROWS", "TABLE"]
 
-#: The ufuncs that are answered by a row itself.
-ROWS = {fun: answer for fun, answer in FUNCTIONS.items() if isinstance(fun, np.ufunc) and isinstance(answer, Rule)}
+#: The ufuncs of one argument that are elementwise rows: the hot path of dispatch.
+ROWS = {fun: answer for fun, answer in FUNCTIONS.items()
+        if isinstance(fun, np.ufunc) and fun.nin == 1 and type(answer) is Elementwise}

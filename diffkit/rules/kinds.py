@@ -49,8 +49,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 transpose: Callable[..., Any] | None = None
 
 
-#: Flags in ``Elementwise.keeps``: what a pull reads, in the cases that recording writes out.
-KEEP_RESULT, KEEP_ARGS, KEEP_SECOND = 1, 2, 4
+#: Flags in ``Elementwise.keep_first`` and its kin: what a pull reads, in the cases that recording writes out.
+KEEP_RESULT, KEEP_FIRST, KEEP_SECOND = 1, 2, 4
 
 
 class Rule:
@@ -102,7 +102,7 @@ class Rule:
         return f"<{self.kind} rule {self.name}>"
 
     def save(self, y: Any, args: Sequence[Any], active: tuple[int, ...]) -> Any:
-        """The result and arguments as ``pull`` will read them, None for what it won't: memory is freed early."""
+        """What ``pull`` will read of the result and the arguments: the rest is freed early."""
         return y, args
 
     def reads(self, position: int, active: tuple[int, ...]) -> bool:
@@ -113,7 +113,7 @@ class Rule:
         """Tangent of the result; ``None`` among the tangents is a structural zero."""
         raise NotImplementedError
 
-    def pull(self, g: Any, y: Any, args: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
+    def pull(self, g: Any, saved: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
         """Cotangents of the ``active`` arguments, in their order.
 
         They may still have the result's shape or dtype: the sweep conforms them to the
@@ -140,7 +140,7 @@ class Elementwise(Rule):
     """
 
     kind = "elementwise"
-    __slots__ = ("_read", "keeps", "nothing", "partials")
+    __slots__ = ("_read", "keep_both", "keep_first", "keep_second", "partials")
 
     def __init__(self, fun: Callable[..., Any], partials: Sequence[Partial], symbol: str | None,
                  domain: Sequence[Any] = (), pinned: Mapping[Any, Any] | None = None, *, name: str = "",
@@ -148,10 +148,16 @@ class Elementwise(Rule):
         super().__init__(fun, name, symbol, domain, pinned,
                          call or (fun if isinstance(fun, np.ufunc) else None))
         self.partials = tuple(partials)
-        self.nothing = (None,) * len(self.partials)
-        # By active positions; absent: ask ``save``.
-        self.keeps: dict[tuple[int, ...], int] = {}
+        # What recording keeps when the first, the second or both of one or two arguments are
+        # active: ``save`` in the form of flags.
         self._read: dict[tuple[int, ...], tuple[bool, tuple[bool, ...]]] = {}
+        self.keep_first, self.keep_second, self.keep_both = self._flags((0,)), self._flags((1,)), self._flags((0, 1))
+
+    def _flags(self, active: tuple[int, ...]) -> int:
+        if max(active) >= len(self.partials) or len(self.partials) > 2:
+            return 0
+        needs_y, needs = self._reads(active)
+        return needs_y * KEEP_RESULT + needs[0] * KEEP_FIRST + needs[-1] * KEEP_SECOND
 
     def _reads(self, active: tuple[int, ...]) -> tuple[bool, tuple[bool, ...]]:
         """Whether the partials of the active arguments read y, and which arguments."""
@@ -170,16 +176,12 @@ class Elementwise(Rule):
                             needs_y = True
                         else:
                             needs[position - 1] = True
-        if all(needs) or not any(needs):
-            self.keeps[active] = needs_y * KEEP_RESULT + all(needs) * KEEP_ARGS
-        elif needs == [False, True]:
-            self.keeps[active] = needs_y * KEEP_RESULT + KEEP_SECOND
         self._read[active] = needs_y, tuple(needs)
         return self._read[active]
 
     def save(self, y: Any, args: Sequence[Any], active: tuple[int, ...]) -> Any:
         needs_y, needs = self._reads(active)
-        return y if needs_y else None, [a if keep else None for a, keep in zip(args, needs)]
+        return (y if needs_y else None, *(a if keep else None for a, keep in zip(args, needs)))
 
     def reads(self, position: int, active: tuple[int, ...]) -> bool:
         return self._reads(active)[1][position]
@@ -196,7 +198,7 @@ class Elementwise(Rule):
             total = term if total is None else total + term
         return total
 
-    def pull(self, g: Any, y: Any, args: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
+    def pull(self, g: Any, saved: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
         result = []
         for i in active:
             partial = self.partials[i]
@@ -205,7 +207,7 @@ class Elementwise(Rule):
             elif partial is None:
                 result.append(None)
             else:
-                result.append(g * partial(y, *args))  # type: ignore[operator]
+                result.append(g * partial(*saved))  # type: ignore[operator]
         return result
 
 
@@ -228,15 +230,15 @@ class Linear(Rule):
         return False
 
     def save(self, y: Any, args: Sequence[Any], active: tuple[int, ...]) -> Any:
-        return None, [np.shape(arg) if arg.__class__ in _PLAIN else arg.shape for arg in args]
+        return [np.shape(arg) if arg.__class__ in _PLAIN else arg.shape for arg in args]
 
     def push(self, y: Any, args: Sequence[Any], tangents: Sequence[Any], params: Params) -> Any:
         if None in map(_none_only, tangents):
             tangents = [np.zeros_like(a) if t is None else t for t, a in zip(tangents, args)]
         return self.call(*tangents, **params)
 
-    def pull(self, g: Any, y: Any, args: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
-        return [self.adjoint(g, args, i, **params) for i in active]
+    def pull(self, g: Any, saved: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
+        return [self.adjoint(g, saved, i, **params) for i in active]
 
 
 _PLAIN = (int, float, complex, bool, list, tuple)
@@ -260,7 +262,7 @@ class Multilinear(Rule):
         self.adjoints = adjoints
 
     def save(self, y: Any, args: Sequence[Any], active: tuple[int, ...]) -> Any:
-        return None, args
+        return args
 
     def push(self, y: Any, args: Sequence[Any], tangents: Sequence[Any], params: Params) -> Any:
         total = None
@@ -270,10 +272,10 @@ class Multilinear(Rule):
                 total = term if total is None else total + term
         return total
 
-    def pull(self, g: Any, y: Any, args: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
+    def pull(self, g: Any, saved: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
         if callable(self.adjoints):
-            return [self.adjoints(i, g, *args, **params) for i in active]
-        return [self.adjoints[i](g, *args, **params) for i in active]
+            return [self.adjoints(i, g, *saved, **params) for i in active]
+        return [self.adjoints[i](g, *saved, **params) for i in active]
 
 
 class Flat(Rule):
@@ -286,7 +288,7 @@ class Flat(Rule):
     def push(self, y: Any, args: Sequence[Any], tangents: Sequence[Any], params: Params) -> Any:
         return None
 
-    def pull(self, g: Any, y: Any, args: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
+    def pull(self, g: Any, saved: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
         return ()
 
 
@@ -327,7 +329,8 @@ class General(Rule):
         return transpose(pullback, y if self.outputs else (y,), [tangents[i] for i in active],
                          bool(self.outputs))
 
-    def pull(self, g: Any, y: Any, args: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
+    def pull(self, g: Any, saved: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
+        y, args = saved
         if self.vjp is not None:
             cotangents = self.vjp(g, y, args, **params)
             return [cotangents[i] for i in active]
