@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.errors import require
-from diffkit.nn.faults import as_array
+from diffkit.nn.arrays import as_array, largest
 
 __all__ = ["elu", "gelu", "leaky_relu", "log_sigmoid", "log_softmax", "relu", "selu", "sigmoid", "silu",
            "softmax", "softplus", "tanh"]
@@ -144,7 +144,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
     array([0.5, 0.5])
     """
     x = as_array(x)
-    powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    powers = np.exp(x - largest(x, axis))
     return powers / np.sum(powers, axis=axis, keepdims=True)
 
 
@@ -155,5 +155,5 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     array([-10000.,      0.])
     """
     x = as_array(x)
-    shifted = x - np.max(x, axis=axis, keepdims=True)
+    shifted = x - largest(x, axis)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))

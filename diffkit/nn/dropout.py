@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.nn.faults import LayerError, as_array
+from diffkit.nn.arrays import as_array
+from diffkit.nn.faults import LayerError
 
 __all__ = ["check_rate", "dropout"]
 

@@ -12,22 +12,13 @@ from typing import Any
 import numpy as np
 
 from diffkit.errors import DiffkitError, InputError, ShapeError
+from diffkit.nn.arrays import is_plain
 
-__all__ = ["LayerError", "as_array", "check_labels", "check_same_shape", "is_plain"]
+__all__ = ["LayerError", "check_labels", "check_same_shape"]
 
 
 class LayerError(DiffkitError, ValueError):
     """A label, a probability or a setting of a layer has an impossible value."""
-
-
-def as_array(value: Any) -> Any:
-    """Lists and numbers as arrays; arrays, traced ones too, as they are."""
-    return value if hasattr(value, "shape") else np.asarray(value)
-
-
-def is_plain(value: Any) -> bool:
-    """Whether this is an ordinary NumPy array, whose numbers may be looked at."""
-    return type(value) is np.ndarray or isinstance(value, np.generic)
 
 
 def check_same_shape(owner: str, pred: Any, target: Any, name: str = "target") -> None:
@@ -44,7 +35,8 @@ def check_labels(owner: str, labels: Any, classes: int) -> None:
     if labels.dtype.kind not in "iu":
         raise InputError(f"{owner}: target has dtype {labels.dtype} and the shape of class labels",
                          "integer labels (target.astype(int)), or probabilities of the shape of pred")
-    if is_plain(labels) and labels.size and not (labels.min() >= 0 and labels.max() < classes):
+    # Read as unsigned, a negative label is a huge one: one pass finds both faults.
+    if is_plain(labels) and labels.size and labels.view(f"u{labels.itemsize}").max() >= classes:
         wrong = labels[(labels < 0) | (labels >= classes)].reshape(-1)[0]
         raise LayerError(f"{owner}: target holds the label {wrong}, pred has {classes} columns",
                          f"labels 0 … {classes - 1}: np.unique(y, return_inverse=True)[1]",

@@ -17,8 +17,8 @@ import numpy as np
 
 from diffkit import tree
 from diffkit.errors import ShapeError
-from diffkit.nn.activations import log_softmax
-from diffkit.nn.faults import LayerError, as_array, check_labels, check_same_shape, is_plain
+from diffkit.nn.arrays import as_array, is_plain, largest, like
+from diffkit.nn.faults import LayerError, check_labels, check_same_shape
 from diffkit.nn.losses import Reduction, reduced
 
 __all__ = ["bce", "bce_with_logits", "cross_entropy", "kl_div", "l2_penalty", "nll"]
@@ -87,7 +87,7 @@ def nll(logp: Any, target: Any, *, class_weight: Any = None, sample_weight: Any 
     >>> float(nll(np.log([[0.25, 0.75]]), [1]).round(6))
     0.287682
     """
-    return _categorical("nll", as_array(logp), target, 0.0, class_weight, sample_weight, reduction)
+    return _categorical("nll", as_array(logp), None, target, 0.0, class_weight, sample_weight, reduction)
 
 
 def cross_entropy(logits: Any, target: Any, label_smoothing: float = 0.0, class_weight: Any = None, *,
@@ -105,12 +105,15 @@ def cross_entropy(logits: Any, target: Any, label_smoothing: float = 0.0, class_
         raise LayerError(f"cross_entropy: label_smoothing={label_smoothing!r}", "a number in [0, 1)")
     if logits.ndim == 0:
         raise ShapeError("cross_entropy: pred is a single number", "logits of shape (…, classes)")
-    return _categorical("cross_entropy", log_softmax(logits), target, label_smoothing, class_weight,
-                        sample_weight, reduction)
+    # log p = shifted − norm; kept apart, because labels need one number a row of each.
+    shifted = logits - largest(logits, -1)
+    norm = np.log(np.sum(np.exp(shifted), axis=-1))
+    return _categorical("cross_entropy", shifted, norm, target, label_smoothing, class_weight, sample_weight,
+                        reduction)
 
 
-def _categorical(owner: str, logp: Any, target: Any, smoothing: float, class_weight: Any, sample_weight: Any,
-                 reduction: Reduction) -> Any:
+def _categorical(owner: str, logp: Any, norm: Any, target: Any, smoothing: float, class_weight: Any,
+                 sample_weight: Any, reduction: Reduction) -> Any:
     target = as_array(target)
     if logp.ndim == 0:
         raise ShapeError(f"{owner}: pred is a single number", "log-probabilities of shape (…, classes)")
@@ -119,35 +122,40 @@ def _categorical(owner: str, logp: Any, target: Any, smoothing: float, class_wei
         class_weight = as_array(class_weight)
         if class_weight.shape != (classes,):
             raise ShapeError(f"{owner}: class_weight has shape {class_weight.shape}",
-                             f"one weight a class: ({classes},)")
-    weights = None
+                             f"one number a class: ({classes},)")
+        class_weight = like(class_weight, logp)
     if target.shape == logp.shape[:-1]:
         check_labels(owner, target, classes)
         chosen = target.reshape(target.shape + (1,)) == np.arange(classes)
+        picked = np.sum(np.where(chosen, logp, 0.0), axis=-1)
+        losses = -picked if norm is None else norm - picked
         if class_weight is not None:
-            # torch: the mean is weighted by the label's weight, smoothing or not.
-            weights = np.sum(np.where(chosen, class_weight, 0.0), axis=-1)
-        if smoothing == 0.0:
-            losses = -np.sum(np.where(chosen, logp, 0.0), axis=-1)
-            return reduced(owner, losses, sample_weight, reduction, weights)
-        target = chosen * (1.0 - smoothing) + smoothing / classes
-    elif target.shape == logp.shape:
-        _probabilities(owner, "target", target)
+            of_labels = np.sum(np.where(chosen, class_weight, 0.0), axis=-1)
+            losses = losses * of_labels
         if smoothing:
-            target = target * (1.0 - smoothing) + smoothing / classes
-    else:
+            if norm is not None:
+                logp = logp - norm.reshape(norm.shape + (1,))
+            weighted = logp if class_weight is None else logp * class_weight
+            losses = (1.0 - smoothing) * losses - (smoothing / classes) * np.sum(weighted, axis=-1)
+        result = reduced(owner, losses, sample_weight, reduction)
+        if class_weight is None or reduction != "mean":
+            return result
+        # The mean is weighted by the labels' own weights, also when smoothing spreads them.
+        return result / reduced(owner, of_labels, sample_weight, "mean")
+    if target.shape != logp.shape:
         raise ShapeError(f"{owner}: pred has shape {logp.shape}, target {target.shape}",
                          f"labels of shape {logp.shape[:-1]} or probabilities of shape {logp.shape}",
                          "labels as a column (n, 1): target.reshape(-1)")
+    _probabilities(owner, "target", target)
+    if smoothing:
+        target = target * (1.0 - smoothing) + smoothing / classes
+    if norm is not None:
+        logp = logp - norm.reshape(norm.shape + (1,))
+    weighted = logp if class_weight is None else logp * class_weight
     # A target of 0 must not meet a logarithm of −∞.
-    terms = np.where(target == 0, 0.0, target * np.where(target == 0, 0.0, logp))
-    if class_weight is None:
-        return reduced(owner, -np.sum(terms, axis=-1), sample_weight, reduction)
-    losses = -np.sum(terms * class_weight, axis=-1)
-    if weights is None or reduction != "mean":
-        return reduced(owner, losses, sample_weight, reduction)
-    scale = reduced(owner, weights, sample_weight, "mean")
-    return reduced(owner, losses, sample_weight, "mean") / scale
+    none = target == 0
+    losses = -np.sum(np.where(none, 0.0, target * np.where(none, 0.0, weighted)), axis=-1)
+    return reduced(owner, losses, sample_weight, reduction)
 
 
 def kl_div(logp: Any, target: Any, *, sample_weight: Any = None, reduction: Reduction = "mean") -> Any:

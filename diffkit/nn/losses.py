@@ -19,43 +19,40 @@ from typing import Any, Literal
 import numpy as np
 
 from diffkit.errors import ShapeError
-from diffkit.nn.faults import LayerError, as_array, check_same_shape, is_plain
+from diffkit.nn.arrays import as_array, is_plain, like
+from diffkit.nn.faults import LayerError, check_same_shape
 
 __all__ = ["Reduction", "gaussian_nll", "half_mse", "hinge", "huber", "mae", "mse", "poisson_nll", "reduced"]
 
 Reduction = Literal["mean", "sum", "none"]
 
 
-def reduced(owner: str, losses: Any, sample_weight: Any, reduction: str, weights: Any = None) -> Any:
+def reduced(owner: str, losses: Any, sample_weight: Any, reduction: str) -> Any:
     """Weight the losses (first axis: examples) and reduce them.
 
-    ``weights`` are further weights of the shape of ``losses`` (class weights).  Raises
-    ShapeError for weights that are not one number an example, LayerError for another word.
+    Raises ShapeError for weights that are not one number an example, LayerError for another word.
     """
     if reduction not in ("mean", "sum", "none"):
         raise LayerError(f"{owner}: reduction={reduction!r}", '"mean", "sum" or "none"')
+    count = math.prod(losses.shape)
+    if count == 0 and reduction == "mean":
+        raise ShapeError(f"{owner}: the mean of no examples (losses of shape {losses.shape})",
+                         "at least one row", "an empty minibatch or an empty validation set")
     if sample_weight is not None:
         sample_weight = as_array(sample_weight)
         if losses.ndim == 0 or sample_weight.shape != losses.shape[:1]:
             raise ShapeError(f"{owner}: sample_weight has shape {sample_weight.shape}, losses {losses.shape}",
                              f"one weight an example: shape {losses.shape[:1]}")
-        columns = sample_weight.reshape(sample_weight.shape + (1,) * (losses.ndim - 1))
-        weights = columns if weights is None else weights * columns
-    if weights is not None:
-        losses = losses * weights
+        sample_weight = like(sample_weight, losses)
+        losses = losses * sample_weight.reshape(losses.shape[:1] + (1,) * (losses.ndim - 1))
     if reduction == "none":
         return losses
-    if math.prod(losses.shape) == 0 and reduction == "mean":
-        raise ShapeError(f"{owner}: the mean of no examples (losses of shape {losses.shape})",
-                         "at least one row",
-                         "an empty minibatch or an empty validation set")
     if reduction == "sum":
         return np.sum(losses)
-    if weights is None:
+    if sample_weight is None:
         return np.mean(losses)
-    # Weights may have fewer columns than losses: each then counts once for every column.
-    repeats = math.prod(losses.shape) / math.prod(weights.shape)
-    return np.sum(losses) / (np.sum(weights) * repeats)
+    # A weight counts once for each column of its row.
+    return np.sum(losses) / (np.sum(sample_weight) * (count // losses.shape[0]))
 
 
 def _pair(owner: str, pred: Any, target: Any) -> tuple[Any, Any]:
@@ -109,7 +106,7 @@ def huber(pred: Any, target: Any, delta: float = 1.0, *, sample_weight: Any = No
     difference = pred - target
     # One formula for both branches: with c = d limited to ±delta it is c·(d − c/2), and a
     # large d is never squared.
-    limited = np.clip(difference, -delta, delta)
+    limited = np.minimum(np.maximum(difference, -delta), delta)
     return reduced("huber", limited * (difference - 0.5 * limited), sample_weight, reduction)
 
 

@@ -17,8 +17,9 @@ from numpy.typing import DTypeLike
 from diffkit.errors import ShapeError
 from diffkit.nn import activations
 from diffkit.nn import init as initialisers
+from diffkit.nn.arrays import as_array
 from diffkit.nn.dropout import check_rate, dropout
-from diffkit.nn.faults import LayerError, as_array
+from diffkit.nn.faults import LayerError
 
 __all__ = ["MLP"]
 
