@@ -69,14 +69,11 @@ def split(args: tuple[Any, ...], argnums: Argnums, f: Callable[..., Any], holomo
     single = type(argnums) is int
     if single and type(args[0] if args else None) in _ATOMS and argnums == 0:
         return Moving(args, (0,), [leaf(args[0], f, args, 0, holomorphic)], _ONE_LEAF, True)
-    try:
-        wanted: tuple[int, ...] = (int(argnums),) if not isinstance(argnums, (tuple, list)) else tuple(argnums)
-    except TypeError:
-        raise ArgnumsError(f"argnums must be an int or a tuple of ints, not {argnums!r}") from None
+    wanted = tuple(argnums) if isinstance(argnums, (tuple, list)) else (argnums,)
     positions = []
     for number in wanted:
         if not isinstance(number, (int, np.integer)) or isinstance(number, bool):
-            raise ArgnumsError(f"argnums must hold ints, not {number!r}",
+            raise ArgnumsError(f"argnums must be an int or a tuple of ints, not {argnums!r}",
                                "the positions of the arguments to differentiate, counted from 0")
         if not -len(args) <= number < len(args):
             raise ArgnumsError(

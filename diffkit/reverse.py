@@ -15,7 +15,7 @@ import numpy as np
 
 from diffkit.rules import kinds
 from diffkit.rules.indexing import GETITEM, add_at
-from diffkit.rules.kinds import Elementwise, conform
+from diffkit.rules.kinds import Elementwise, conform, over
 from diffkit.tape import PICK, Node, TapeLevel
 from diffkit.traced import Traced
 
@@ -61,6 +61,8 @@ def sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequence
                             c = -g
                     elif partial is None:
                         continue
+                    elif partial.__class__ is over:
+                        c = g / partial.denominator(*saved)
                     else:
                         c = g * partial(*saved)  # type: ignore[operator]
                     if (parent.shape is not shape and parent.shape != shape) or parent.dtype is not node.dtype:

@@ -271,11 +271,20 @@ class RecordLevel(TapeLevel):
         node.inputs, node.value, node.line = (), value, ""
         return traced
 
+    def unary(self, rule: Elementwise, x: Traced) -> Any:
+        return self.process(rule, (x,), _NOTHING)
+
+    def binary(self, rule: Elementwise, a: Any, b: Any) -> Any:
+        return self.process(rule, (a, b), _NOTHING)
+
     def process(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         inputs = tuple(arg.mark if type(arg) is Traced and arg.level is self
                        else arg.copy() if type(arg) is np.ndarray else arg for arg in args)
         first = len(self.nodes)
-        result = super().process(rule, args, params)
+        if type(rule) is Elementwise and len(args) <= 2:
+            result = super().unary(rule, *args) if len(args) == 1 else super().binary(rule, *args)
+        else:
+            result = self._general(rule, args, params)
         if rule.is_flat:
             result = self._flat(rule, inputs, params, result)
         self._describe(first, inputs, result)

@@ -51,8 +51,8 @@ from diffkit.rules.kinds import Elementwise, Rule
 _depths = itertools.count(1)
 _NOTHING: dict[str, Any] = {}
 # Operand types that need no second look.  Lists are converted, other types may bring
-# protocols of their own.
-_PLAIN = frozenset([int, float, complex, bool, np.ndarray, np.memmap, np.float64, np.float32, np.float16,
+# protocols of their own, and Python's complex takes over from a NumPy float on its right.
+_PLAIN = frozenset([int, float, bool, np.ndarray, np.memmap, np.float64, np.float32, np.float16,
                     np.longdouble, np.complex128, np.complex64, np.clongdouble, np.bool_]
                    + [np.dtype(c).type for c in "bBhHiIlLqQ"])
 
@@ -129,7 +129,7 @@ def is_traced(value: Any) -> bool:
 def operand(value: Any) -> Any:
     """What an operator or ufunc may be given: lists become arrays, odd types are refused."""
     kind = type(value)
-    if kind in _PLAIN or kind is Traced:
+    if kind in _PLAIN or kind is Traced or kind is complex:
         return value
     if kind in (list, tuple):
         return array(value)
@@ -197,6 +197,8 @@ def _arithmetic(rule: Elementwise) -> tuple[Callable[..., Any], Callable[..., An
         if type(other) not in _PLAIN:
             if _is_foreign(type(other)):
                 return NotImplemented
+            if type(other) is complex:
+                other = np.result_type(self.dtype, other).type(other)
             other = operand(other)
             return apply(rule, (other, self), _NOTHING)
         return self.level.binary(rule, other, self)
