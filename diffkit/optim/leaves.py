@@ -69,15 +69,25 @@ def align(params: Any, others: Any, name: str) -> tuple[list[Array], list[Array]
         raise mismatch(params, others, name)
     for index, (leaf, other) in enumerate(zip(left, right)):
         if type(leaf) is not np.ndarray:
-            left[index] = leaf = np.asarray(leaf)
+            left[index] = leaf = _as_array(leaf, params, "params", index)
         if type(other) is not np.ndarray:
-            right[index] = other = np.asarray(other)
+            right[index] = other = _as_array(other, params, name, index)
         if leaf.shape != other.shape:
             path = tree.paths(params, name)[index]
             raise ShapeError(f"{path} has shape {other.shape}, the parameter {leaf.shape}",
                              "a gradient of the shape of its parameter",
                              "a loss that broadcasts predictions against targets; a transposed weight matrix")
     return left, right
+
+
+def _as_array(leaf: Any, params: Any, name: str, index: int) -> Array:
+    # By type, not by isinstance: a traced value says that it is an array, and writing in
+    # place would lose its derivative.
+    if issubclass(type(leaf), (np.ndarray, np.generic, float, int)):
+        return np.asarray(leaf)
+    raise InputError(f"{tree.paths(params, name)[index]} is a {type(leaf).__name__}, not an array of numbers",
+                     "NumPy arrays: np.asarray(x, dtype=float)",
+                     "a step inside a function that is being differentiated: optimizers work on plain values")
 
 
 def rebuild(params: Any, leaves: Iterator[Any]) -> Any:

@@ -10,6 +10,10 @@ on copies, and adds the result to the parameters.
 
 ``donate=True`` is the one exception: the caller gives params and state away, and their
 memory is written over instead of copied.  Training loops use it; nobody else needs to.
+
+Memory of a step, beside params, grads and state: two vectors of the size of the parameters
+(the joined gradients and a temporary), a third for weight decay or an average, and without
+``donate`` the new parameters and slots.
 """
 
 from __future__ import annotations

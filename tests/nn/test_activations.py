@@ -116,3 +116,21 @@ def test_dtype_is_kept(name, dtype):
     assert function(x).dtype == dtype
     assert slope(function, x).dtype == dtype
     assert function([1.0, 2.0]).shape == (2,)
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "silu", "softplus", "log_sigmoid", "tanh"])
+def test_second_derivatives(name):
+    # Also at 0, where the two branches of a formula meet.
+    points = np.array([-30.0, -1.0, 0.0, 0.5, 3.0])
+    found = grad(lambda x: np.sum(slope(FUNCTIONS[name], x)))(points)
+    with mpmath.workdps(60):
+        exact = [float(mpmath.diff(EXACT[name], mpmath.mpf(x), 2)) for x in points]
+    np.testing.assert_allclose(found, exact, rtol=2e-12, atol=2e-15)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_forward_mode_gives_the_same(name):
+    x = inputs(name)[1] if "softmax" in name else inputs(name)[2:12]
+    reverse = slope(FUNCTIONS[name], x)
+    forward = grad(lambda x: np.sum(FUNCTIONS[name](x)), method="forward")(x)
+    np.testing.assert_allclose(forward, reverse, rtol=1e-13, atol=1e-16)

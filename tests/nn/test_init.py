@@ -53,6 +53,12 @@ def test_orthogonal(shape):
     np.testing.assert_allclose(small, 4 * np.eye(min(shape)), atol=1e-14)
 
 
+def test_orthogonal_is_uniform():
+    # LAPACK's own signs would make the first diagonal entry of one sign.
+    signs = [np.sign(nn.init.orthogonal(seed, (4, 4))[0, 0]) for seed in range(200)]
+    assert abs(np.mean(signs)) < 0.3
+
+
 def test_constant_and_normal():
     np.testing.assert_array_equal(nn.init.constant(0, (2, 3), value=0.5), np.full((2, 3), 0.5))
     assert nn.init.normal(0, (200, 200), std=0.01).std() == pytest.approx(0.01, rel=0.02)

@@ -61,6 +61,12 @@ def test_gradient_equals_torch(name, reduction):
     np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-13)
 
 
+def test_kinks_have_derivative_zero():
+    at_margin = grad(lambda score: nn.hinge(score, np.array([1.0, -1.0]), reduction="sum"))(np.array([1.0, -1.0]))
+    equal = grad(lambda p: nn.mae(p, np.ones(2), reduction="sum"))(np.ones(2))
+    np.testing.assert_array_equal([at_margin, equal], 0)
+
+
 def test_every_stored_loss_is_used():
     assert set(CASES) == set(STORED)
 
@@ -180,3 +186,17 @@ def test_labels_may_be_traced():
     labels = np.array([0, 2, 1, 1])
     loss = lambda z, y: nn.cross_entropy(z, y)
     assert grad(loss, argnums=(0, 1))(logits, np.eye(3)[labels])[0].shape == (4, 3)
+
+
+def test_likelihood_and_least_squares_fit_the_same_line():  # row 33
+    rng = np.random.default_rng(3)
+    x = np.column_stack([rng.standard_normal((50, 2)), np.ones(50)])
+    y = x @ [1.0, -2.0, 0.5] + 0.1 * rng.standard_normal(50)
+    fits = []
+    for loss in (nn.mse, lambda p, t: nn.gaussian_nll(p, t, 0.7)):
+        w, slope = np.zeros(3), grad(lambda w, loss=loss: loss(x @ w, y))
+        for _ in range(400):
+            w = w - 0.2 * slope(w)
+        fits.append(w)
+    np.testing.assert_allclose(fits[0], np.linalg.lstsq(x, y)[0], atol=1e-8)
+    np.testing.assert_allclose(fits[1], fits[0], atol=1e-8)

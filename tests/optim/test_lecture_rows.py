@@ -139,3 +139,12 @@ def test_beale(opt, value):  # row 74: the value after 1000 steps, one digit
     x, y = run(opt, [1.0, 1.5], beale_slope, 1000)[-1]
     found = (1.5 - x + x * y)**2 + (2.25 - x + x * y**2)**2 + (2.625 - x + x * y**3)**2
     assert value / 2 < found < value * 2
+
+
+@pytest.mark.parametrize(("opt", "steps"), [
+    (optim.SGD(0.01), 698), (optim.Momentum(0.01), 140), (optim.RMSProp(0.01, eps=1e-8, eps_in_sqrt=False), 75),
+    (optim.Adam(0.01), 81), (optim.AdaGrad(0.1, like="torch"), 19),
+])
+def test_saddle(opt, steps):  # row 74: x² − y² from (1, 1e-6), steps until it is below −1
+    points = run(opt, [1.0, 1e-6], lambda theta, step: np.array([2.0, -2.0]) * theta, 700)
+    assert int(np.argmax(points[:, 0]**2 - points[:, 1]**2 < -1)) + 1 == steps

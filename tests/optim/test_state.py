@@ -9,7 +9,7 @@ import json
 import numpy as np
 import pytest
 
-from diffkit import optim, tree
+from diffkit import optim, transforms, tree
 from diffkit.errors import DiffkitError, InputError, ShapeError
 
 ALL = [
@@ -181,6 +181,7 @@ def changed(index, key, value):
     (changed(1, "b", None), ShapeError, r'no leaf grads\[1\]\["b"\]'),
     (changed(1, "c", np.ones(1)), ShapeError, r'grads has a leaf grads\[1\]\["c"\]'),
     (changed(0, "W", np.ones((2, 3))), ShapeError, r'grads\[0\]\["W"\] has shape \(2, 3\), the parameter \(2, 2\)'),
+    (changed(1, "W", np.ones((1, 2))), ShapeError, r'grads\[1\]\["W"\] has shape \(1, 2\), the parameter \(2, 1\)'),
     (changed(0, "W", [[1.0, 1.0], [1.0, 1.0]]), ShapeError, r'no leaf grads\[0\]\["W"\]'),
     (changed(0, "W", np.ones((2, 2), complex)), InputError, "complex128"),
     (tuple(PARAMS), ShapeError, "different kinds"),
@@ -209,6 +210,21 @@ def test_the_check_can_be_left_out():
 def test_parameters_that_are_not_real_floats(params):
     with pytest.raises(InputError, match=r"params\[0\] is"):
         optim.SGD(0.1).init(params)
+
+
+def test_a_traced_value_is_refused():
+    # A derivative through the steps is not supported, and must not be silently wrong.
+    opt = optim.SGD(0.1)
+    with pytest.raises(InputError, match=r"params is a Traced"):
+        transforms.grad(lambda theta: np.sum(opt.step(theta, np.ones(2), {"step": 0})[0]))(np.ones(2))
+    with pytest.raises(InputError, match=r"grads is a Traced"):
+        transforms.grad(lambda slope: np.sum(opt.step(np.ones(2), slope, {"step": 0})[0]))(np.ones(2))
+
+
+def test_nothing_to_optimize():
+    for opt in ALL:
+        state = opt.init([])
+        assert opt.step([], [], state)[0] == []
 
 
 def test_foreign_states():
