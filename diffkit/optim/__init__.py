@@ -13,11 +13,12 @@ does where libraries differ (:mod:`diffkit.optim.conventions`).
 
 from diffkit.optim.adaptive import AdaGrad, Adam, AdamW, RMSProp
 from diffkit.optim.averaging import Averaged, average
+from diffkit.optim.chaining import chain
 from diffkit.optim.clipping import ClipGlobalNorm, ClipValue, clip_global_norm, clip_value, global_norm
 from diffkit.optim.descent import SGD, Momentum, Nesterov
 from diffkit.optim.faults import NonFiniteGradientError, OptimizerError
 from diffkit.optim.moments import ScaleByAdam, ScaleByRms, ScaleByRss
-from diffkit.optim.optimizer import Optimizer, apply_updates, chain
+from diffkit.optim.optimizer import Optimizer, apply_updates
 from diffkit.optim.parts import AddDecayedWeights, Part, ScaleByLearningRate, Trace, Velocity
 
 __all__ = [

@@ -18,7 +18,6 @@ Memory of a step, beside params, grads and state: two vectors of the size of the
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -28,7 +27,7 @@ from diffkit.optim.faults import OptimizerError
 from diffkit.optim.leaves import Array, Layout, align, check_finite, layout_of, pack, rebuild, unpack
 from diffkit.optim.parts import LearningRate, Now, Part, learning_rate
 
-__all__ = ["Chain", "Optimizer", "State", "apply_updates", "chain"]
+__all__ = ["Optimizer", "State", "apply_updates"]
 
 State = dict[str, Any]
 
@@ -217,43 +216,6 @@ def _keys(state: Any) -> str:
     if isinstance(state, Mapping):
         return f"it has the keys {list(state)}"
     return f"it is a {type(state).__name__}"
-
-
-@dataclasses.dataclass(frozen=True)
-class Chain(Optimizer):
-    """Parts in a row, as an optimizer.  Made by :func:`chain`."""
-
-    links: tuple[Part, ...]
-
-    def parts(self) -> tuple[Part, ...]:
-        return self.links
-
-
-def chain(*items: Part | Optimizer) -> Optimizer:
-    """Parts and optimizers one after the other: ``chain(ClipGlobalNorm(1.0), Adam(1e-3))``.
-
-    What the last one returns is added to the parameters.  Raises OptimizerError for anything
-    that is neither.
-
-    >>> import numpy as np
-    >>> from diffkit.optim import SGD, ClipGlobalNorm
-    >>> opt = chain(ClipGlobalNorm(1.0), SGD(1.0))
-    >>> opt.update([np.array([3.0, 4.0])], opt.init([np.zeros(2)]), [np.zeros(2)])[0]
-    [array([-0.6, -0.8])]
-    """
-    parts: list[Part] = []
-    for item in items:
-        if isinstance(item, Optimizer):
-            parts += item.parts()
-        elif isinstance(item, Part):
-            parts.append(item)
-        else:
-            raise OptimizerError(f"chain was given {item!r}",
-                                 "parts (ClipGlobalNorm(1.0)) and optimizers (Adam(1e-3))")
-    if any(getattr(part, "must_be_last", False) for part in parts[:-1]):
-        raise OptimizerError("an average must be the last link of a chain",
-                             "average(chain(...)): the iterates are averaged after everything else")
-    return Chain(tuple(parts))
 
 
 def apply_updates(params: Any, updates: Any) -> Any:
