@@ -43,10 +43,11 @@ def gradient_by(method: str, f: Function, argnums: Argnums, has_aux: bool, has_e
     @functools.wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
         moving = split(args, argnums, f)
-        # A method that only evaluates f would stumble over a result that is no number.
-        result, _ = split_aux(f(*moving.merge(moving.leaves), **kwargs), has_aux, None)
-        scalar_result(f, result, None, False)
+        if method != "forward":  # they would stumble over a result that is no number
+            result, _ = split_aux(f(*moving.merge(moving.leaves), **kwargs), has_aux, None)
+            scalar_result(f, result, None, False)
         blocks = blocks_of(f, moving, kwargs, has_aux)
+        scalar_result(f, tree.unflatten(blocks.structure, blocks.outs), None, False)
         g = moving.answer([_of_shape(block, leaf) for block, leaf in zip(blocks.values[0], moving.leaves)])
         if has_error:
             assert blocks.errors is not None
