@@ -17,7 +17,6 @@ from __future__ import annotations
 import numpy as np
 
 from diffkit.numeric import noise as noises
-from diffkit.numeric.extrapolation import extrapolate
 from diffkit.numeric.ladder import UNEVEN, climb
 from diffkit.numeric.lines import Line, Scheme
 from diffkit.numeric.pairs import Pairs
@@ -76,7 +75,8 @@ def _unit(values: Array, base: Array) -> Array:
     """A power of two near |f|, so that no difference overflows and no noise underflows."""
     size = np.fmax(np.abs(base), np.nan_to_num(np.abs(values)).max(axis=0))
     _, exponent = np.frexp(np.where(np.isfinite(size) & (size > 0), size, 1))
-    return np.ldexp(np.ones(len(base), base.real.dtype), np.clip(exponent, -1000, 1000))
+    unit: Array = np.ldexp(np.ones(len(base), base.real.dtype), np.clip(exponent, -1000, 1000))
+    return unit
 
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")
@@ -93,12 +93,14 @@ def _judge(pairs: Pairs, resolution: Array, bits: int, roomy: Array) -> tuple[Es
     slope_noise = np.abs(value - pairs.central[3]) * fine_step
     bend_noise = np.abs(pairs.gap[3] - coarse.gap[2] * (fine_step / step)) * fine_step / 2
     noise = np.maximum(np.maximum(slope_noise, bend_noise), resolution.max(axis=0))
-    claim = 3 * np.maximum(np.abs(value - once[1]), np.abs(once[1] - once[0]) / 8) + 4 * noise / step
-    gap = extrapolate(coarse.step, coarse.gap, 4 * noise / coarse.step, 1)
+    claim = 3 * np.maximum(np.abs(value - once[1]), np.abs(once[1] - once[0]) / 8) + 5 * noise / step
+    # The gap of a smooth function has odd powers of h only: h and h³ are taken out.
+    gap = np.abs((16 * coarse.gap[2] - 10 * coarse.gap[1] + coarse.gap[0]) / 7)
     small = 2.0 ** (-0.6 * bits)
     # At a stationary point only the noise is left: wider steps would gain little if s is near their range.
-    still = roomy & (np.abs(value) <= 4 * claim) & (claim <= small * np.abs(pairs.base) / (step * 2.0 ** round(bits * 9 / 53)))
-    accepted = ((claim <= small * np.abs(value)) | still) & gap.found & (np.abs(gap.value) <= 2 * gap.error + claim)
+    natural = np.abs(pairs.base) / (step * 2.0 ** round(bits * 9 / 53))
+    still = roomy & (np.abs(value) <= 4 * claim) & (claim <= small * natural)
+    accepted = ((claim <= small * np.abs(value)) | still) & (gap <= 24 * noise / step + claim)
     accepted |= (claim == 0) & (value == 0)
     accepted |= pairs.flat
     status = np.full(len(value), OK, STATUS_DTYPE)

@@ -21,7 +21,7 @@ from diffkit.numeric.result import Array
 
 _COLUMNS = 6
 _SAFETY = 3.0
-_NOISE_SAFETY = 2.0
+_NOISE_SAFETY = 3.0
 # Finer levels may contradict an entry by this multiple of the estimated noise, at a price.
 _TOLERATED, _ENLARGED = 2.0, 64.0
 
@@ -84,17 +84,17 @@ def _truncation(finer: Array, table: Array, shrink: Array, spread: Array) -> Arr
     near = np.abs(table - finer[1:])
     far = np.abs(table - finer[:-1])
     moved = np.abs(finer[1:] - finer[:-1])
-    error = np.maximum(near, far)
+    error: Array = np.maximum(near, far)
     # Successive differences of a column shrink by z_k / z_(k-j) if the error series is what it should be.
     orderly = moved[1:] <= 2 * np.maximum(shrink[1:] * moved[:-1], spread[1:])
-    sharp = np.maximum(near, 4 * shrink * far)[1:]
+    sharp = np.maximum(near, np.sqrt(shrink) * far)[1:]
     error[1:] = np.where(orderly, np.minimum(sharp, error[1:]), error[1:])
     return error
 
 
 def _plain(quotient: Array) -> Array:
     """Error of the quotients themselves, from the observed rate: for functions without a series in h."""
-    error = np.full(quotient.shape, np.inf, quotient.real.dtype)
+    error: Array = np.full(quotient.shape, np.inf, quotient.real.dtype)
     moved = np.abs(np.diff(quotient, axis=0))
     rate = moved[1:] / np.where(moved[:-1] > 0, moved[:-1], np.inf)
     error[2:] = np.where(rate < 0.95, moved[1:] / (1 - np.minimum(rate, 0.95)), np.inf)

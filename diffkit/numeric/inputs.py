@@ -156,4 +156,4 @@ def fit(step: Array, value: Array, bits: Array) -> Array:
     size = np.abs(value)
     mantissa, exponent = np.frexp(size + step)
     rounded = np.ldexp(np.rint(np.ldexp(mantissa, bits)), exponent - bits)
-    return np.maximum(rounded - size, 0)
+    return np.asarray(np.maximum(rounded - size, 0))

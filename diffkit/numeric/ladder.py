@@ -22,8 +22,8 @@ from diffkit.numeric.pairs import Pairs
 from diffkit.numeric.result import (
     JUMP,
     KINK,
-    NONFINITE,
     NOISY,
+    NONFINITE,
     OK,
     ONE_SIDED,
     STAIRCASE,
@@ -104,14 +104,24 @@ def _noise(line: Line, pairs: Pairs, todo: Array, bits: int) -> Scheme[Array]:
     work = pairs.select(todo)
     scale = np.broadcast_to(line.scale, pairs.base.shape)[todo]
     seen = noises.from_ladder(work, bits, scale)
-    if not seen.unclear.any():
+    # Where f is steep for its size, even the quietest levels may be curved: a table at a fine spacing is straighter.
+    floor = noises.floor(work, bits).min(axis=0)
+    steep = np.nanmin(np.abs(np.where(work.step > 0, work.central, np.inf)), axis=0) > 30 * np.abs(work.base) / scale
+    curved = ~seen.unclear & steep & (seen.level > 64 * floor)
+    asked = seen.unclear | curved
+    if not asked.any():
         return seen.level
-    weight = np.where(seen.unclear, seen.height / seen.level, 0)
-    spacing = line.fit(_spread(line, seen.middle / noises.TABLE, weight, todo)[None])[0]
+    # A table's own truncation falls like the fifth power of its width: no finer than needed, for close
+    # arguments are rounded alike.
+    straight = seen.calm * (16 * floor / seen.level) ** 0.2
+    middle = np.where(seen.unclear, seen.middle, straight) / noises.REACH
+    weight = np.where(asked, 1 + np.where(seen.unclear, seen.height / seen.level, 0), 0)
+    spacing = line.fit(_spread(line, middle, weight, todo)[None])[0]
     values = yield noises.table_offsets(spacing)
-    table = noises.from_tables(values[:, todo] / work.unit, work.base)
-    rough = seen.unclear & (table > seen.height / 30)
-    return np.where(rough, np.maximum(table, seen.height), seen.level)
+    quieter, rougher = noises.from_tables(values[:, todo] / work.unit, work.base)
+    rough = seen.unclear & (quieter > seen.height / 30)
+    level = np.where(curved & np.isfinite(rougher), np.maximum(2 * rougher, floor), seen.level)
+    return np.where(rough, np.maximum(quieter, seen.height), level)
 
 
 def _spread(line: Line, wanted: Array, weight: Array, todo: Array) -> Array:

@@ -24,16 +24,17 @@ from diffkit.numeric.pairs import Pairs
 from diffkit.numeric.result import Array
 
 # Uneven places: evenly spaced arguments make rounding a sawtooth, with smooth stretches in it.
-_PLACES = np.array([0.0, 1.0, 2.39, 3.17, 4.71, 5.29, 6.83, 7.61])
-TABLE = len(_PLACES)
+# Whole numbers: with a step on the grid of x all places are exact.
+_PLACES = np.array([0.0, 10.0, 24.0, 31.0, 47.0, 53.0, 68.0, 76.0])
+REACH = 80.0
 # Rows span what no polynomial of degree 4 can produce at these places: the generalised differences.
-_ROUGH = np.linalg.qr(np.vander(_PLACES, 5), mode="complete")[0][:, 5:].T
+_ROUGH = np.linalg.qr(np.vander(_PLACES / REACH, 5), mode="complete")[0][:, 5:].T
 
 
 def floor(pairs: Pairs, bits: int) -> Array:
     """The resolution of f's own dtype at every level, shape (levels, m)."""
     real = pairs.base.real.dtype
-    return pairs.size * real.type(2.0) ** (1 - bits) + np.finfo(real).tiny
+    return np.asarray(pairs.size * real.type(2.0) ** (1 - bits) + np.finfo(real).tiny)
 
 
 def _residuals(pairs: Pairs) -> Array:
@@ -58,37 +59,49 @@ class Noise:
     """``level`` is what the quietest levels say, ``height`` what the roughest plateau says, each (m,).
 
     ``middle`` is the step in the middle of that plateau; ``unclear`` is where it may be the true noise.
+    ``calm`` is the widest step at which f is as quiet as ``level``.
     """
 
     level: Array
     height: Array
     middle: Array
     unclear: Array
+    calm: Array
 
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def from_ladder(pairs: Pairs, bits: int, scale: Array) -> Noise:
-    """Noise as the ladder shows it.  A plateau is three residuals in a row that fall slower than the step."""
+    """Noise as the ladder shows it.  A plateau is three residuals in a row that do not fall; the longest counts."""
     found = _residuals(pairs)
     base = floor(pairs, bits).min(axis=0)
     if len(found) < 3:
         level = np.fmax(base, np.nan_to_num(found).max(axis=0, initial=0))
-        return Noise(level, level, pairs.step[0], np.zeros(level.shape, bool))
+        return Noise(level, level, pairs.step[0], np.zeros(level.shape, bool), pairs.step[0])
     top = np.stack([found[:-2], found[1:-1], found[2:]]).max(axis=0)
     quiet = np.where(np.isnan(top), np.inf, top).min(axis=0)
     quiet = np.where(np.isfinite(quiet), quiet, np.nan_to_num(found).max(axis=0))
     quiet = np.fmax(quiet, base)
-    step = pairs.step[2:]
-    level = (found[2:] > found[:-2] * (step[2:] / step[:-2])) & (found[1:-1] > found[:-2] * (step[1:-1] / step[:-2]))
-    height = np.where(level, top, 0)
-    where = np.argmax(height, axis=0)
-    columns = np.arange(height.shape[1])
-    height = height[where, columns]
-    end = np.nanmin(np.where(found > height / 30, step, np.inf), axis=0)
+    step = pairs.step
+    height, end, level = _plateaus(found, step[2:])
     swing = np.nan_to_num(np.fmax(np.abs(pairs.plus - pairs.base), np.abs(pairs.minus - pairs.base))).max(axis=0)
     natural = height / end <= 100 * np.abs(pairs.base) / scale
-    return Noise(quiet, height, np.sqrt(step[where, columns] * end),
-                 (height > 16 * quiet) & (height < 0.02 * swing) & natural)
+    noisy = level & natural & (height > 8 * quiet) & (height < 0.2 * swing)
+    length = np.where(noisy, step[2:-2] / end, 0)
+    where, columns = np.argmax(length, axis=0), np.arange(height.shape[1])
+    height = np.where(noisy, height, 0)[where, columns]
+    calm = step[np.nanargmin(np.where(np.isnan(top), np.inf, top), axis=0), columns]
+    return Noise(quiet, height, np.sqrt(step[2:][where, columns] * end[where, columns]), height > 0, calm)
+
+
+def _plateaus(found: Array, step: Array) -> tuple[Array, Array, Array]:
+    """For three residuals in a row: the middle one in size, the finest step so rough, and if they don't fall."""
+    windows = np.stack([found[:-2], found[1:-1], found[2:]])
+    height = np.median(windows, axis=0)
+    rough = found[None] > height[:, None] / 4
+    end = np.nanmin(np.where(rough, step[None], np.inf), axis=1)
+    # Noise stays; what a root singularity nearby leaves falls like √h.
+    level = found[2:] > found[:-2] * (step[2:] / step[:-2]) ** 0.4
+    return height, end, level
 
 
 def table_offsets(step: Array) -> Array:
@@ -97,9 +110,9 @@ def table_offsets(step: Array) -> Array:
     return np.concatenate([offsets, -offsets])
 
 
-def from_tables(values: Array, base: Array) -> Array:
-    """Noise from the values at ``table_offsets``: the quieter side, (m,); NaN if no side is complete."""
+def from_tables(values: Array, base: Array) -> tuple[Array, Array]:
+    """Noise from values at ``table_offsets``: the quieter side (NaN if one lacks values), the rougher; (m,)."""
     half = len(_PLACES) - 1
     sides = (np.concatenate([base[None], part]) for part in (values[:half], values[half:]))
     rough = [np.sqrt((np.abs(_ROUGH @ side) ** 2).mean(axis=0)) for side in sides]
-    return np.fmin(*rough)
+    return np.minimum(*rough), np.fmax(*rough)

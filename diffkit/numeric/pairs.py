@@ -46,10 +46,9 @@ class Pairs:
         np.put_along_axis(step, order, np.where(repeats, np.nan, sorted_step), axis=0)
         order = np.argsort(-step, axis=0, kind="stable")
         step = np.take_along_axis(step, order, axis=0)
-        take = lambda mine, theirs: np.where(
-            np.isnan(step), np.nan, np.take_along_axis(np.concatenate([mine, theirs]), order, axis=0))
-        return Pairs(step, take(self.plus, other.plus),
-                     take(self.minus, other.minus), self.base, self.unit)
+        plus, minus = (np.where(np.isnan(step), np.nan, np.take_along_axis(np.concatenate(both), order, axis=0))
+                       for both in ((self.plus, other.plus), (self.minus, other.minus)))
+        return Pairs(step, plus, minus, self.base, self.unit)
 
     def select(self, columns: Array) -> Pairs:
         """The ladder of some columns only."""
@@ -68,7 +67,7 @@ class Pairs:
     @property
     def central(self) -> Array:
         """D(h) = (f(x + h) - f(x - h)) / 2h."""
-        return (self.plus - self.minus) / (2 * self.step)
+        return np.asarray((self.plus - self.minus) / (2 * self.step))
 
     @property
     def right(self) -> Array:
@@ -83,7 +82,7 @@ class Pairs:
     @property
     def gap(self) -> Array:
         """S₊(h) - S₋(h)."""
-        return (self.plus - self.base + (self.minus - self.base)) / self.step
+        return np.asarray((self.plus - self.base + (self.minus - self.base)) / self.step)
 
     @property
     def lacks_right(self) -> Array:
@@ -98,4 +97,4 @@ class Pairs:
     @property
     def size(self) -> Array:
         """The largest |f| of a level; f(x) itself counts."""
-        return np.fmax(np.fmax(np.abs(self.plus), np.abs(self.minus)), np.abs(self.base))
+        return np.asarray(np.fmax(np.fmax(np.abs(self.plus), np.abs(self.minus)), np.abs(self.base)))

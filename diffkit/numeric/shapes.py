@@ -32,8 +32,7 @@ def _finest(step: Array, values: Array, count: int) -> tuple[Array, Array, Array
     """The ``count`` finest levels where ``values`` is finite, per column, and whether there are so many."""
     good = np.isfinite(values) & np.isfinite(step)
     order = np.argsort(good, axis=0, kind="stable")[-count:]  # good levels last, their order kept
-    take = lambda array: np.take_along_axis(array, order, axis=0)
-    return take(step), take(values), good.sum(axis=0) >= count
+    return np.take_along_axis(step, order, 0), np.take_along_axis(values, order, 0), good.sum(axis=0) >= count
 
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")
