@@ -46,6 +46,8 @@ def slope(function, x):
     try:
         return grad(lambda x: np.sum(function(x)))(x)
     except UnknownFunctionError as missing:
+        if "erfc" not in missing.what:
+            raise
         pytest.skip(f"no rule yet: {missing.what}")
 
 
