@@ -1,8 +1,8 @@
 """The complex step: Im f(x + ih) / h, exact to rounding, where f is analytic (Squire & Trapp 1998).
 
 No difference is taken, so h can be 1e-20 and nothing cancels *in the step*; what cancels
-in f itself still does, and is measured: two more evaluations a few units of the last place
-beside x show how much the derivative moves by rounding alone.  ``holomorphic.py`` refuses
+in f itself still does, and is measured: the second difference of the derivative over
+points 2^-26 |x| beside x is rounding and nothing else.  ``holomorphic.py`` refuses
 what is not analytic as it happens.  What leaves NumPy's sight (``np.asarray(x)``, C code)
 is caught by one real central difference; where that disagrees, the adaptive method
 decides, and the answer is its verdict: agreement within claims, or a refusal.
@@ -24,7 +24,7 @@ from diffkit.numeric.result import NONFINITE, OK, STATUS_DTYPE, Array, Estimate
 if TYPE_CHECKING:
     from diffkit.numeric.schemes import Setup
 
-_UNITS = (0, 1, -2)
+_SIDES = (0, 1, -1)
 _COARSE = 1e-4
 
 
@@ -50,10 +50,10 @@ def _along(setup: Setup, line: Line) -> Estimate:
     if not finite.any():
         return Estimate.blank(len(base), base.dtype)
     tiny = line.scale * 2.0**-66
-    ulp = line.scale * 2.0 ** (1 - line.bits)
-    slopes = [_slope(setup, line, tiny, count * ulp) for count in _UNITS]
+    aside = line.scale * 2.0 ** -(line.bits // 2)
+    slopes = [_slope(setup, line, tiny, side * aside) for side in _SIDES]
     value = slopes[0]
-    spread = np.fmax(np.abs(slopes[1] - value), np.abs(slopes[2] - value))
+    spread = np.abs(slopes[1] + slopes[2] - 2 * value)
     bits = min(setup.evaluator.bits, line.bits)
     error = 2 * np.nan_to_num(spread) + 16 * 2.0**-bits * np.abs(value) + np.finfo(base.dtype).tiny
     _cross_check(setup, line, value, error, finite)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from diffkit import tree
-from diffkit.errors import InputError, NumericError, ShapeError
+from diffkit.errors import NumericError, ShapeError
 from diffkit.numeric.assembly import whole
 from diffkit.numeric.complex_step import complex_steps
 from diffkit.numeric.higher import nth_derivative
@@ -76,11 +76,8 @@ def derivative(f: Callable[[Any], Any], x: Any, n: int = 1, scheme: str = "auto"
         raise NumericError(f"n={n!r} is not an order", "a whole number, at least 1")
     if n > 1 and (scheme not in ("auto", "central") or step is not None):
         raise NumericError(f"order {n} with scheme={scheme!r}, step={step!r}", 'scheme="auto" and no step')
-    setup = set_up(f, x, scheme, step, bounds, vectorized, workers, dtype)
+    setup = set_up(f, x, scheme, step, bounds, vectorized, workers, dtype, plain=True)
     entries, evaluator = setup.entries, setup.evaluator
-    if not entries.single or entries.leaves[0].complex:
-        raise InputError("derivative needs a real number or a real array",
-                         "gradient(f, x), which takes containers and complex x")
     leaf = entries.leaves[0]
     if leaf.shape and evaluator.shape != leaf.shape:
         raise NumericError(f"f maps shape {leaf.shape} to {evaluator.shape}: it is not elementwise",

@@ -40,7 +40,9 @@ def read_step(step: Any) -> float:
 def classical(line: Line, base: Array, bits: int, scheme: str, step: float) -> Scheme[Estimate]:
     """The quotient of ``scheme`` ("central", "forward", "backward") at ``step``; its claim from h/2."""
     taken = line.fit(step * np.array([[1.0], [0.5]]) * np.ones(line.columns))
-    values = yield np.concatenate([taken * (scheme != "backward"), -taken * (scheme != "forward")])
+    unused = np.full_like(taken, np.nan)
+    values = yield np.concatenate([unused if scheme == "backward" else taken,
+                                   unused if scheme == "forward" else -taken])
     return _quotient(Pairs.of(taken, values, base, np.ones(len(base))), bits, scheme)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.errors import InputError, NotScalarError, NumericError
+from diffkit.errors import NotScalarError, NumericError
 from diffkit.numeric.assembly import whole
 from diffkit.numeric.higher import mixed_derivative, nth_derivative
 from diffkit.numeric.lines import coordinate, run
@@ -55,10 +55,8 @@ def hessian(f: Callable[[Any], Any], x: Any, scheme: str = "auto", *, bounds: An
     """
     if scheme not in ("auto", "central"):
         raise NumericError(f"a Hessian with scheme={scheme!r}", 'scheme="auto" or "central"')
-    setup = set_up(f, x, scheme, None, bounds, vectorized, workers, dtype)
+    setup = set_up(f, x, scheme, None, bounds, vectorized, workers, dtype, plain=True)
     entries, evaluator = setup.entries, setup.evaluator
-    if not entries.single or entries.leaves[0].complex:
-        raise InputError("hessian needs a real number or a real array", "one flat array of the container's leaves")
     if evaluator.base.size != 1 or evaluator.dtype.kind == "c":
         raise NotScalarError(f"hessian needs a function with one real result, and f returned shape {evaluator.shape}",
                              "jacobian of the gradient, or a sum")

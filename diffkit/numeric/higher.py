@@ -135,9 +135,10 @@ def _choose(mask: Array, yes: Limit, no: Limit) -> Limit:
 def _steps(line: Line, order: int) -> Array:
     """All levels there may be, (levels, columns): from the reach to the scale, then below it by halves."""
     reach = np.where(np.isfinite(line.reach), line.reach, 1.0)
-    approach = math.ceil(float(np.log2(np.max(reach / np.where(np.isfinite(line.scale), line.scale, 1)))) / 3)
-    upper = [reach * (line.scale / reach) ** (k / approach) for k in range(approach)]
-    lower = [line.scale * 2.0**-k for k in range(max(_FIRST_LEVELS, _MOST_LEVELS - approach))]
+    scale = np.where(np.isfinite(line.scale), line.scale, 1)
+    approach = min(12, math.ceil(float(np.max(np.log2(reach) - np.log2(scale))) / 3))
+    upper = [reach * (scale / reach) ** (k / approach) for k in range(approach)]
+    lower = [scale * 2.0**-k for k in range(max(_FIRST_LEVELS, _MOST_LEVELS - approach))]
     return UNEVEN / max(1.0, order / 4) * np.array(upper + lower)
 
 

@@ -73,6 +73,8 @@ class Entries:
 
 def read(x: Any, bounds: Any = None, dtype: Any = None) -> Entries:
     """Take x apart; ``dtype`` (a real floating type) overrides the precision of every leaf."""
+    if x is None:
+        raise InputError("x is None, which is not a number", "a float, an array, or a container of them")
     values, structure = tree.flatten(x)
     forced = None if dtype is None else np.dtype(dtype)
     if forced is not None and forced.kind != "f":
@@ -146,6 +148,7 @@ def _read_bounds(bounds: Any, leaves: list[Leaf], structure: tree.Structure,
     return sides[0], sides[1]
 
 
+@np.errstate(invalid="ignore", over="ignore")
 def fit(step: Array, value: Array, bits: Array) -> Array:
     """Round a positive step so that value + step and value - step are exact.
 

@@ -52,6 +52,7 @@ class View:
     left: Limit
     gap: Limit
     stairs: shapes.Stairs
+    one_sided: bool
 
     @property
     def best(self) -> Limit:
@@ -67,17 +68,14 @@ class View:
 
 def climb(line: Line, pairs: Pairs, todo: Array, bits: int, one_sided: bool) -> Scheme[Estimate]:
     """Estimates for the columns ``todo``, in units of ``pairs.unit``, given the quick pairs of all columns."""
-    reach = np.where(np.isfinite(line.reach), line.reach, 1)
-    levels = min(_MOST_LEVELS, math.ceil(float(np.nanmax(np.log2(reach / line.bottom))) / 3))
-    step = UNEVEN * reach / 4 * 8.0 ** -np.arange(levels)[:, None]
-    pairs = yield from _measure(line, pairs, np.where(step > line.bottom / 9, step, np.nan))
+    pairs = yield from _measure(line, pairs, _rungs(line))
     known = np.isfinite(pairs.central[:, todo])
     lone = known.sum(axis=0) < 3
     known |= lone & (np.isfinite(pairs.right[:, todo]) | np.isfinite(pairs.left[:, todo]))
     sparse = known.sum(axis=0) < _SPARSE
     if sparse.any():
         # Most of the ladder is outside f's domain: fill in the rest, from its widest level inside.
-        widest = np.nanmax(np.where(known, pairs.step[:, todo], 0), axis=0)
+        widest = np.fmax.reduce(np.where(known, pairs.step[:, todo], 0), axis=0)
         pairs = yield from _measure(line, pairs, _FILLING * _spread(line, widest, 1.0 * sparse, todo))
     noise = yield from _noise(line, pairs, todo, bits)
     view = _look(pairs.select(todo), noise, bits, one_sided)
@@ -90,6 +88,15 @@ def climb(line: Line, pairs: Pairs, todo: Array, bits: int, one_sided: bool) -> 
         elif attempt:
             break
     return _conclude(view, bits)
+
+
+def _rungs(line: Line) -> Array:
+    """The steps of the ladder, (levels, columns)."""
+    reach = np.where(np.isfinite(line.reach), line.reach, 1)
+    bottom = np.where(line.bottom > 0, line.bottom, np.finfo(reach.dtype).tiny)
+    depth = float(np.fmax.reduce(np.log2(reach) - np.log2(bottom)))
+    step = UNEVEN * reach / 4 * 8.0 ** -np.arange(min(_MOST_LEVELS, math.ceil(depth / 3)))[:, None]
+    return np.where(step > bottom / 9, step, np.nan)
 
 
 def _measure(line: Line, pairs: Pairs, step: Array) -> Scheme[Pairs]:
@@ -106,7 +113,8 @@ def _noise(line: Line, pairs: Pairs, todo: Array, bits: int) -> Scheme[Array]:
     seen = noises.from_ladder(work, bits, scale)
     # Where f is steep for its size, even the quietest levels may be curved: a table at a fine spacing is straighter.
     floor = noises.floor(work, bits).min(axis=0)
-    steep = np.nanmin(np.abs(np.where(work.step > 0, work.central, np.inf)), axis=0) > 30 * np.abs(work.base) / scale
+    slope = np.fmin.reduce(np.where(work.step > 0, np.abs(work.central), np.inf), axis=0)
+    steep = slope > 30 * np.abs(work.base) / scale
     curved = ~seen.unclear & steep & (seen.level > 64 * floor)
     asked = seen.unclear | curved
     if not asked.any():
@@ -152,7 +160,7 @@ def _widening(view: View, bits: int) -> tuple[Array, Array]:
     """The widest step, and how much wider ones are wanted: f hardly moves, and noise is all the claim."""
     best = view.best
     hardly = (best.level <= 4) & (best.noise > 0.25 * best.error) & (np.abs(best.value) > 3 * best.error)
-    return np.nanmax(view.pairs.step, axis=0), np.where(hardly, _poor(view, best, bits), 0)
+    return np.fmax.reduce(view.pairs.step, axis=0), np.where(hardly, _poor(view, best, bits), 0)
 
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")
@@ -169,7 +177,8 @@ def _look(pairs: Pairs, noise: Array, bits: int, one_sided: bool) -> View:
         right = extrapolate(pairs.step, pairs.right, 2 * blur, 1)
     if one_sided and pairs.lacks_right.any():
         left = extrapolate(pairs.step, pairs.left, 2 * blur, 1)
-    return View(pairs, noise, central, right, left, extrapolate(pairs.step, pairs.gap, 4 * blur, 1), stairs)
+    return View(pairs, noise, central, right, left, extrapolate(pairs.step, pairs.gap, 4 * blur, 1), stairs,
+                one_sided)
 
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")
@@ -186,7 +195,15 @@ def _conclude(view: View, bits: int) -> Estimate:
     error = np.where(wide, error + np.abs(gap.value) / 2 + gap.error / 2, error)
     kink = wide & (np.abs(gap.value) > 4 * gap.error)
     status[kink] = KINK
-    left, right = value - np.where(kink, gap.value / 2, 0), value + np.where(kink, gap.value / 2, 0)
+    left, right = value, value
+    if kink.any():
+        # At a kink the odd part of f may hold h|h|, which the central series does not know: each side by itself.
+        sides = [extrapolate(pairs.step, quotient, 2 * (view.noise + floor) / pairs.step, 1)
+                 for quotient in (pairs.left, pairs.right)]
+        left, right = (np.where(kink & side.found, side.value, value + sign * gap.value / 2 * kink)
+                       for side, sign in zip(sides, (-1, 1)))
+        apart = np.fmax(np.abs(left - value), np.abs(right - value)) + np.fmin(sides[0].error, sides[1].error)
+        error = np.where(kink & sides[0].found & sides[1].found, np.maximum(error, apart), error)
 
     steps = view.stairs.found
     status[steps] = STAIRCASE
@@ -200,8 +217,10 @@ def _conclude(view: View, bits: int) -> Estimate:
     vertical, slope = shapes.verticals(pairs, floor.min(axis=0))
     vertical &= ~jump
     lost = ~np.isfinite(error) | jump | vertical
-    heard = np.isfinite(pairs.plus).sum(axis=0) + np.isfinite(pairs.minus).sum(axis=0)
-    status[lost] = np.where(heard < 4, NONFINITE, NOISY)[lost]
+    heard = np.isfinite(pairs.central)
+    if view.one_sided:
+        heard = heard | np.isfinite(pairs.right) | np.isfinite(pairs.left)
+    status[lost] = np.where(heard.sum(axis=0) < 3, NONFINITE, NOISY)[lost]
     status[jump], status[vertical] = JUMP, VERTICAL
     value = np.where(lost, np.where(vertical, slope, np.nan), value)
     error = np.where(lost, np.inf, error)

@@ -77,8 +77,9 @@ def elementwise(entries: Entries) -> Line:
 def _line(entries: Entries, active: Array, separate: bool = False) -> Line:
     x = entries.values[active]
     size = np.abs(x)
-    scale = np.where(size > 0, size, 1)
-    low, high = entries.low[active] - x, entries.high[active] - x
+    scale = np.where(np.isfinite(size), np.where(size == 0, 1, size), np.nan)
+    with np.errstate(invalid="ignore"):  # infinite entries have no line
+        low, high = entries.low[active] - x, entries.high[active] - x
     bits = entries.bits[active]
     return Line(entries, active, np.ones(len(active)), len(active), scale, np.maximum(size, 1),
                 scale * _finest(size, bits), low, high, int(bits.min(initial=64)), separate)

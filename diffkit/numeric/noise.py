@@ -89,7 +89,7 @@ def from_ladder(pairs: Pairs, bits: int, scale: Array) -> Noise:
     length = np.where(noisy, step[2:-2] / end, 0)
     where, columns = np.argmax(length, axis=0), np.arange(height.shape[1])
     height = np.where(noisy, height, 0)[where, columns]
-    calm = step[np.nanargmin(np.where(np.isnan(top), np.inf, top), axis=0), columns]
+    calm = step[np.argmin(np.where(np.isnan(top), np.inf, top), axis=0), columns]
     return Noise(quiet, height, np.sqrt(step[2:][where, columns] * end[where, columns]), height > 0, calm)
 
 
@@ -98,7 +98,7 @@ def _plateaus(found: Array, step: Array) -> tuple[Array, Array, Array]:
     windows = np.stack([found[:-2], found[1:-1], found[2:]])
     height = np.median(windows, axis=0)
     rough = found[None] > height[:, None] / 4
-    end = np.nanmin(np.where(rough, step[None], np.inf), axis=1)
+    end = np.fmin.reduce(np.where(rough, step[None], np.inf), axis=1)
     # Noise stays; what a root singularity nearby leaves falls like √h.
     level = found[2:] > found[:-2] * (step[2:] / step[:-2]) ** 0.4
     return height, end, level

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from diffkit.errors import NumericError
+from diffkit.errors import InputError, NumericError
 from diffkit.numeric.adaptive import first_derivative
 from diffkit.numeric.evaluation import Evaluator
 from diffkit.numeric.fixed import classical, read_step, richardson
@@ -43,8 +43,8 @@ class Setup:
 
 
 def set_up(f: Callable[[Any], Any], x: Any, scheme: str, step: float | None, bounds: Any, vectorized: bool,
-           workers: int | Callable[..., Any] | None, dtype: Any) -> Setup:
-    """Check the options, take x apart and evaluate f there once."""
+           workers: int | Callable[..., Any] | None, dtype: Any, plain: bool = False) -> Setup:
+    """Check the options, take x apart (with ``plain`` only a real number or array will do), evaluate f there once."""
     if scheme not in SCHEMES:
         raise NumericError(f"scheme={scheme!r} is unknown", f"one of {', '.join(SCHEMES)}")
     if step is not None:
@@ -53,6 +53,9 @@ def set_up(f: Callable[[Any], Any], x: Any, scheme: str, step: float | None, bou
                                f"step= with one of {', '.join(_STEPPED)}")
         step = read_step(step)
     entries = read(x, bounds, dtype)
+    if plain and (not entries.single or entries.leaves[0].complex):
+        raise InputError("x is not a real number or a real array",
+                         "gradient(f, x) or jacobian(f, x), which take containers and complex numbers")
     evaluator = Evaluator(f, entries, vectorized, workers)
     if scheme == "forward":
         entries = dataclasses.replace(entries, low=entries.values)
