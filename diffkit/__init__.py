@@ -32,17 +32,23 @@ from diffkit.transforms import (
 if TYPE_CHECKING:
     from diffkit import nn, numeric, optim, schedules, symbolic
     from diffkit.comparison import Comparison, compare
+    from diffkit.custom import black_box, checkpoint, custom_jvp, custom_vjp, implicit
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Comparison",
+    "black_box",
+    "checkpoint",
     "compare",
+    "custom_jvp",
+    "custom_vjp",
     "derivative",
     "errors",
     "grad",
     "hessian",
     "hvp",
+    "implicit",
     "jacobian",
     "jvp",
     "nn",
@@ -60,7 +66,12 @@ __all__ = [
 #: Public names that are imported when they are first asked for.
 _LAZY = {
     "Comparison": "diffkit.comparison",
+    "black_box": "diffkit.custom",
+    "checkpoint": "diffkit.custom",
     "compare": "diffkit.comparison",
+    "custom_jvp": "diffkit.custom",
+    "custom_vjp": "diffkit.custom",
+    "implicit": "diffkit.custom",
     "nn": "",
     "numeric": "",
     "optim": "",

@@ -10,9 +10,21 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 _INSIDE = (os.path.dirname(os.path.abspath(__file__)) + os.sep,)
 _LIBRARIES = tuple(os.sep + name + os.sep for name in ("numpy", "functools"))
+
+
+def user_frame() -> Any:
+    """The innermost stack frame that is neither diffkit's nor NumPy's, or None."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith(_INSIDE) and not any(part in name for part in _LIBRARIES):
+            return frame
+        frame = frame.f_back
+    return None
 
 
 def user_line() -> str:
@@ -23,13 +35,8 @@ def user_line() -> str:
     >>> user_line().startswith("<doctest")
     True
     """
-    frame = sys._getframe(1)
-    while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith(_INSIDE) and not any(part in name for part in _LIBRARIES):
-            return f"{name}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]
-    return "<unknown>"
+    frame = user_frame()
+    return "<unknown>" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 class DiffkitError(Exception):
@@ -90,12 +97,20 @@ class LeakedTracerError(DiffkitError, RuntimeError):
     """A traced value outlived the call that made it."""
 
 
+class DegenerateError(DiffkitError, ValueError):
+    """A decomposition has no derivative here: repeated eigenvalues, a lost rank, an arbitrary phase."""
+
+
 class MutationError(DiffkitError, RuntimeError):
     """An array was changed in a way that would make a derivative silently wrong."""
 
 
 class HolomorphicError(DiffkitError, ValueError):
     """``holomorphic=True`` was promised of a function that breaks the Cauchy-Riemann equations."""
+
+
+class ImplicitError(DiffkitError, ValueError):
+    """A solver's result is no root, or the implicit function theorem does not hold there."""
 
 
 class SymbolicError(DiffkitError, NotImplementedError):

@@ -125,23 +125,25 @@ def _add_item(cotangents: list[Any], owned: bytearray, node: Node, g: Any) -> No
 
 
 def transpose(function: Callable[..., Any], examples: Sequence[Any], cotangents: Sequence[Any],
-              several: bool) -> Any:
+              several: bool, level: TapeLevel | None = None) -> Any:
     """The transpose of a linear ``function`` at cotangents of its results.
 
     ``examples`` have the shapes and dtypes of the arguments; the answer has one
     cotangent for each.  The function is recorded at zeros: being linear, its tape is the
     same everywhere.  This is how a general row that states only its jvp gets a vjp (and,
-    transposing the pullback, the other way round).
+    transposing the pullback, the other way round).  A ``level`` of the caller's may look at
+    the operations.
     """
-    level = TapeLevel()
+    level = level or TapeLevel()
     try:
         traced = [level.lift(np.zeros(example.shape, example.dtype)) for example in examples]
         results = function(*traced)
         seeds = [(out.mark, conform(g, out.shape, out.dtype)) for out, g in zip(results, cotangents)
                  if type(out) is Traced and out.level is level and g is not None]
+        nodes = level.nodes
     finally:
         level.close()
-    found = sweep(level.nodes, seeds, [t.mark for t in traced])
+    found = sweep(nodes, seeds, [t.mark for t in traced])
     found = [np.zeros(e.shape, e.dtype) if c is None else c for c, e in zip(found, examples)]
     return found if several else found[0]
 
