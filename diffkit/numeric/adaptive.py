@@ -93,7 +93,7 @@ def _judge(pairs: Pairs, resolution: Array, bits: int, roomy: Array) -> tuple[Es
     slope_noise = np.abs(value - pairs.central[3]) * fine_step
     bend_noise = np.abs(pairs.gap[3] - coarse.gap[2] * (fine_step / step)) * fine_step / 2
     noise = np.maximum(np.maximum(slope_noise, bend_noise), resolution.max(axis=0))
-    claim = 3 * np.maximum(np.abs(value - once[1]), np.abs(once[1] - once[0]) / 8) + 5 * noise / step
+    claim = 3 * np.maximum(np.abs(value - once[1]), np.abs(once[1] - once[0]) / 8) + 8 * noise / step
     # The gap of a smooth function has odd powers of h only: h and h³ are taken out.
     gap = np.abs((16 * coarse.gap[2] - 10 * coarse.gap[1] + coarse.gap[0]) / 7)
     small = 2.0 ** (-0.6 * bits)

@@ -21,7 +21,7 @@ from diffkit.numeric.result import Array
 
 _COLUMNS = 6
 _SAFETY = 3.0
-_NOISE_SAFETY = 3.0
+_NOISE_SAFETY = 5.0
 # Finer levels may contradict an entry by this multiple of the estimated noise, at a price.
 _TOLERATED, _ENLARGED = 2.0, 64.0
 
@@ -70,6 +70,8 @@ def extrapolate(step: Array, quotient: Array, noise: Array, power: int) -> Limit
             error = _plain(quotient)
         for row in range(len(table)):
             level = row + column
+            if not (_SAFETY * error[row] + _NOISE_SAFETY * spread[row] < best.error).any():
+                continue  # no better even if every finer level agrees
             claim, blur = _admit(table[row], _SAFETY * error[row], spread[row], step, quotient, noise, level, power)
             better = claim < best.error
             best.value[better] = table[row][better]

@@ -84,7 +84,10 @@ def climb(line: Line, pairs: Pairs, todo: Array, bits: int, one_sided: bool) -> 
         if weight.any():
             factors = np.array([[32.0], [16.0], [4.0], [2.0]] if attempt == 0 else [[512.0], [64.0], [8.0]])
             pairs = yield from _measure(line, pairs, factors * _spread(line, wanted, weight, todo))
-            view = _look(pairs.select(todo), noise, bits, one_sided)
+            wider = _look(pairs.select(todo), noise, bits, one_sided)
+            if attempt and (np.abs(wider.best.value - view.best.value) > view.best.error).any():
+                break  # far from x f is another function
+            view = wider
         elif attempt:
             break
     return _conclude(view, bits)

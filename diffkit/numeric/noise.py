@@ -27,6 +27,7 @@ from diffkit.numeric.result import Array
 # Whole numbers: with a step on the grid of x all places are exact.
 _PLACES = np.array([0.0, 10.0, 24.0, 31.0, 47.0, 53.0, 68.0, 76.0])
 REACH = 80.0
+_SHORT = 256
 # Rows span what no polynomial of degree 4 can produce at these places: the generalised differences.
 _ROUGH = np.linalg.qr(np.vander(_PLACES / REACH, 5), mode="complete")[0][:, 5:].T
 
@@ -58,7 +59,7 @@ def _without(step: Array, rise: Array, *powers: int) -> Array:
 class Noise:
     """``level`` is what the quietest levels say, ``height`` what the roughest plateau says, each (m,).
 
-    ``middle`` is the step in the middle of that plateau; ``unclear`` is where it may be the true noise.
+    ``middle`` is a step inside that plateau; ``unclear`` is where it may be the true noise.
     ``calm`` is the widest step at which f is as quiet as ``level``.
     """
 
@@ -84,13 +85,15 @@ def from_ladder(pairs: Pairs, bits: int, scale: Array) -> Noise:
     step = pairs.step
     height, end, level = _plateaus(found, step[2:])
     swing = np.nan_to_num(np.fmax(np.abs(pairs.plus - pairs.base), np.abs(pairs.minus - pairs.base))).max(axis=0)
-    natural = height / end <= 100 * np.abs(pairs.base) / scale
+    natural = height / end <= 1000 * np.abs(pairs.base) / scale
     noisy = level & natural & (height > 8 * quiet) & (height < 0.2 * swing)
-    length = np.where(noisy, step[2:-2] / end, 0)
+    length = step[2:-2] / end
+    noisy &= length > _SHORT  # truncation between two close levels is not a plateau
+    length = np.where(noisy, length, 0)
     where, columns = np.argmax(length, axis=0), np.arange(height.shape[1])
     height = np.where(noisy, height, 0)[where, columns]
     calm = step[np.argmin(np.where(np.isnan(top), np.inf, top), axis=0), columns]
-    return Noise(quiet, height, np.sqrt(step[2:][where, columns] * end[where, columns]), height > 0, calm)
+    return Noise(quiet, height, step[2:][where, columns] ** 0.7 * end[where, columns] ** 0.3, height > 0, calm)
 
 
 def _plateaus(found: Array, step: Array) -> tuple[Array, Array, Array]:
@@ -101,6 +104,8 @@ def _plateaus(found: Array, step: Array) -> tuple[Array, Array, Array]:
     end = np.fmin.reduce(np.where(rough, step[None], np.inf), axis=1)
     # Noise stays; what a root singularity nearby leaves falls like √h.
     level = found[2:] > found[:-2] * (step[2:] / step[:-2]) ** 0.4
+    # And nothing finer is far rougher: that would be an oscillation.
+    level &= np.fmax.accumulate(found[::-1])[::-1][:-2] < 100 * height
     return height, end, level
 
 
