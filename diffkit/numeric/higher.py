@@ -35,6 +35,7 @@ from diffkit.numeric.result import (
 )
 
 _FIRST_LEVELS, _MORE_LEVELS, _MOST_LEVELS = 14, 5, 34
+_QUIET = 2.0**12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +151,9 @@ def _descend(line: Line, base: Array, bits: int, stencil: Stencil) -> Scheme[tup
     rungs = yield from _measure(line, base, stencil, steps[:start])
     while True:
         limit, noise = _limit(rungs, stencil, bits)
-        if start >= len(steps) or bool((limit.found & (limit.level < start - _MORE_LEVELS)).all()):
+        # What looks rough may be an oscillation that these levels are too wide for: go on until f is quiet.
+        quiet = noise <= _QUIET * 2.0**-bits * np.fmax.reduce(rungs.size, axis=0)
+        if start >= len(steps) or bool((limit.found & (limit.level < start - _MORE_LEVELS) & quiet).all()):
             break
         more = yield from _measure(line, base, stencil, steps[start:start + _MORE_LEVELS])
         rungs, start = rungs.join(more), start + _MORE_LEVELS

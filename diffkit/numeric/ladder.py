@@ -98,7 +98,8 @@ def _rungs(line: Line) -> Array:
     reach = np.where(np.isfinite(line.reach), line.reach, 1)
     bottom = np.where(line.bottom > 0, line.bottom, np.finfo(reach.dtype).tiny)
     depth = float(np.fmax.reduce(np.log2(reach) - np.log2(bottom)))
-    step = UNEVEN * reach / 4 * 8.0 ** -np.arange(min(_MOST_LEVELS, math.ceil(depth / 3)))[:, None]
+    gap = max(1.0, 3 * line.bits / 53)  # as many levels in every precision: factors of 8 in double
+    step = UNEVEN * reach / 4 * 2.0 ** (-gap * np.arange(min(_MOST_LEVELS, math.ceil(depth / gap)))[:, None])
     return np.where(step > bottom / 9, step, np.nan)
 
 

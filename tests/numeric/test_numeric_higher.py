@@ -16,6 +16,7 @@ KNOWN = [
     (np.exp, 0.0, lambda n: 1.0),
     (np.sin, 1.3, lambda n: math.sin(1.3 + n * math.pi / 2)),
     (lambda x: np.sin(100 * x), 0.3, lambda n: 100.0**n * math.sin(30 + n * math.pi / 2)),
+    (lambda x: np.sin(1000 * x), 2.7, lambda n: 1000.0**n * math.sin(2700 + n * math.pi / 2)),
     (np.log, 2.0, lambda n: (-1.0) ** (n - 1) * math.factorial(n - 1) / 2.0**n),
     (np.log, 1e-6, lambda n: (-1.0) ** (n - 1) * math.factorial(n - 1) / 1e-6**n),
     (lambda x: 1 / x, 0.3, lambda n: (-1.0) ** n * math.factorial(n) / 0.3 ** (n + 1)),
