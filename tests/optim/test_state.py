@@ -214,11 +214,11 @@ def test_parameters_that_are_not_real_floats(params):
 
 def test_a_traced_value_is_refused():
     # A derivative through the steps is not supported, and must not be silently wrong.
-    opt = optim.SGD(0.1)
+    opt, plain = optim.SGD(0.1), np.ones(2)
     with pytest.raises(InputError, match=r"params is a Traced"):
-        transforms.grad(lambda theta: np.sum(opt.step(theta, np.ones(2), {"step": 0})[0]))(np.ones(2))
+        transforms.grad(lambda theta: np.sum(opt.step(theta, plain, {"step": 0})[0]))(np.ones(2))
     with pytest.raises(InputError, match=r"grads is a Traced"):
-        transforms.grad(lambda slope: np.sum(opt.step(np.ones(2), slope, {"step": 0})[0]))(np.ones(2))
+        transforms.grad(lambda slope: np.sum(opt.step(plain, slope, {"step": 0})[0]))(np.ones(2))
 
 
 def test_nothing_to_optimize():
