@@ -6,7 +6,7 @@ answer is a :class:`Result`: value, claimed error, evaluations, and what kind of
 
 Who does what: ``inputs`` takes x apart, ``evaluation`` calls f, ``lines`` carries a scheme
 along a line through x.  Schemes: ``adaptive`` (the quick path) and ``ladder`` (the full
-one) with ``pairs``, ``extrapolation``, ``noise`` and ``shapes``; ``fixed`` (the caller's
+one) with ``pairs``, ``extrapolation``, ``noise``, ``shapes`` and ``reading``; ``fixed`` (the caller's
 step), ``higher`` (orders above one), ``complex_step`` under the watch of ``holomorphic``.
 ``assembly`` puts the answers together.
 """

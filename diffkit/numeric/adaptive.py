@@ -79,7 +79,6 @@ def _unit(values: Array, base: Array) -> Array:
     return unit
 
 
-@np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def _judge(pairs: Pairs, resolution: Array, bits: int, roomy: Array) -> tuple[Estimate, Array]:
     """The quick answer, and where it stands."""
     coarse = pairs.level(slice(0, 3))

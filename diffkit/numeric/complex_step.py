@@ -18,6 +18,7 @@ from diffkit import tree
 from diffkit.errors import ComplexStepError
 from diffkit.numeric.adaptive import first_derivative
 from diffkit.numeric.holomorphic import watched
+from diffkit.numeric.ladder import UNEVEN
 from diffkit.numeric.lines import Line, run
 from diffkit.numeric.result import NONFINITE, OK, STATUS_DTYPE, Array, Estimate
 
@@ -41,7 +42,8 @@ def complex_steps(setup: Setup, lines: list[Line]) -> list[Estimate]:
         raise ComplexStepError("the complex step needs a real function of real numbers", 'scheme="auto"')
     if setup.evaluator.vectorized:
         raise ComplexStepError("the complex step takes no batches", "vectorized=False")
-    return [_along(setup, line) for line in lines]
+    with np.errstate(all="ignore"):
+        return [_along(setup, line) for line in lines]
 
 
 def _along(setup: Setup, line: Line) -> Estimate:
@@ -78,8 +80,7 @@ def _slope(setup: Setup, line: Line, tiny: Array, shift: Array) -> Array:
         part.imag = imaginary[leaf.start:leaf.stop].reshape(leaf.shape)
         leaves.append(watched(part))
     evaluator.count += 1
-    with np.errstate(all="ignore"):
-        out = evaluator.f(tree.unflatten(entries.structure, leaves))
+    out = evaluator.f(tree.unflatten(entries.structure, leaves))
     try:
         array = np.array(_plain(out), np.result_type(evaluator.dtype, np.complex64))
     except (TypeError, ValueError):
@@ -102,7 +103,7 @@ def _cross_check(setup: Setup, line: Line, value: Array, error: Array, finite: A
     """One real central difference; where it disagrees, the adaptive method; then a refusal."""
     base = setup.evaluator.base
     bits = min(setup.evaluator.bits, line.bits)
-    step = line.fit(0.9137 * line.scale * 2.0 ** -round(bits / 3))
+    step = line.fit(UNEVEN * line.scale * 2.0 ** -round(bits / 3))
     points, inside = line.points(np.stack([step, -step]))
     ends = setup.evaluator(points, np.asarray(inside.any(axis=1)))
     central = (ends[0] - ends[1]) / (2 * step)

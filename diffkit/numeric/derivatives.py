@@ -61,7 +61,7 @@ def derivative(f: Callable[[Any], Any], x: Any, n: int = 1, scheme: str = "auto"
     Notes
     -----
     Central differences with error series in h² (Richardson 1911), Neville's table, noise
-    after Moré & Wild (2011); what is added is in ``adaptive.py`` and ``ladder.py``.
+    after Moré & Wild (2011); what is added is in ``adaptive.py``, ``ladder.py`` and ``extrapolation.py``.
 
     Examples
     --------

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -73,6 +72,8 @@ class Evaluator:
             elif callable(self.workers):
                 values[rows] = list(self.workers(self._one, [points[row] for row in rows]))
             else:
+                from concurrent.futures import ThreadPoolExecutor  # imported only where it is used
+
                 with ThreadPoolExecutor(self.workers) as pool:
                     values[rows] = list(pool.map(self._one, [points[row] for row in rows]))
         values[~np.isfinite(values)] = np.nan

@@ -41,7 +41,6 @@ class Limit:
         return np.isfinite(self.error)
 
 
-@np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def extrapolate(step: Array, quotient: Array, noise: Array, power: int) -> Limit:
     """The limit of ``quotient`` for step to 0.
 

@@ -20,6 +20,7 @@ import numpy as np
 from diffkit.errors import NumericError
 from diffkit.numeric import noise as noises
 from diffkit.numeric.extrapolation import extrapolate
+from diffkit.numeric.ladder import UNEVEN
 from diffkit.numeric.lines import Line, Scheme
 from diffkit.numeric.pairs import Pairs
 from diffkit.numeric.result import NONFINITE, OK, STATUS_DTYPE, Array, Estimate
@@ -46,7 +47,6 @@ def classical(line: Line, base: Array, bits: int, scheme: str, step: float) -> S
     return _quotient(Pairs.of(taken, values, base, np.ones(len(base))), bits, scheme)
 
 
-@np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def _quotient(pairs: Pairs, bits: int, scheme: str) -> Estimate:
     table = {"central": pairs.central, "forward": pairs.right, "backward": pairs.left}[scheme]
     noise = noises.floor(pairs, bits).max(axis=0)
@@ -57,13 +57,12 @@ def _quotient(pairs: Pairs, bits: int, scheme: str) -> Estimate:
 def richardson(line: Line, base: Array, bits: int, step: float | None) -> Scheme[Estimate]:
     """Central quotients at h, h/2, … h/32, extrapolated; h is ``step``, or |x|/8 (1/8 at 0)."""
     room = np.minimum(-line.low, line.high)
-    widest = np.minimum(0.9137 * line.scale / 8, room) if step is None else step * np.ones(line.columns)
+    widest = np.minimum(UNEVEN * line.scale / 8, room) if step is None else step * np.ones(line.columns)
     taken = line.fit(widest * 2.0 ** -np.arange(6)[:, None])
     values = yield np.concatenate([taken, -taken])
     pairs = Pairs.of(taken, values, base, np.ones(len(base)))
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        floor = noises.floor(pairs, bits)
-        limit = extrapolate(pairs.step, pairs.central, 2 * floor / pairs.step, 2)
+    floor = noises.floor(pairs, bits)
+    limit = extrapolate(pairs.step, pairs.central, 2 * floor / pairs.step, 2)
     return _estimate(limit.value, limit.error, floor.max(axis=0), pairs.step[limit.level, np.arange(len(base))])
 
 

@@ -172,7 +172,6 @@ def _measure(line: Line, base: Array, stencil: Stencil, step: Array) -> Scheme[R
     return Rungs(np.broadcast_to(first, total.shape), np.broadcast_to(divisor, total.shape), total, size)
 
 
-@np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def _limit(rungs: Rungs, stencil: Stencil, bits: int) -> tuple[Limit, Array]:
     real = rungs.size.dtype
     gain = float(np.sqrt((stencil.weights**2).sum()))
@@ -192,6 +191,5 @@ def _gap(line: Line, base: Array, order: int, noise: Array, step: Array, both: A
     ladder = widest * 2.0 ** -np.arange(-2, 3)[:, None]
     right = yield from _measure(line, base, sided(order, 1), ladder)
     left = yield from _measure(line, base, sided(order, -1), ladder)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        blur = 2.0 ** (order + 1) * noise / right.divisor
-        return extrapolate(right.step, (right.total - left.total) / right.divisor, blur, 1)
+    blur = 2.0 ** (order + 1) * noise / right.divisor
+    return extrapolate(right.step, (right.total - left.total) / right.divisor, blur, 1)

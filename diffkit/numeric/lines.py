@@ -86,7 +86,7 @@ def _line(entries: Entries, active: Array, separate: bool = False) -> Line:
 
 
 def _finest(size: Array, bits: Array) -> Array:
-    """The finest step in units of the scale: 2^-44 of |x| in double; at x = 0 nothing says what is small."""
+    """The finest step in units of the scale: 2^-44 |x| in double; at x = 0 nothing says what is small."""
     return np.asarray(2.0 ** (-bits * np.where(size > 0, 0.83, 1)))
 
 
@@ -109,8 +109,9 @@ def run(tasks: Sequence[tuple[Line, Scheme[Answer]]], evaluator: Evaluator) -> l
     if evaluator.batched and tasks:
         width = max(1, _LOCKSTEP_NUMBERS // (32 * max(1, tasks[0][0].entries.values.size)))
     answers: list[Answer] = []
-    for start in range(0, len(tasks), width):
-        answers += _together(tasks[start:start + width], evaluator)
+    with np.errstate(all="ignore"):  # NaN and infinity are how a scheme knows where f has no values
+        for start in range(0, len(tasks), width):
+            answers += _together(tasks[start:start + width], evaluator)
     return answers
 
 

@@ -70,7 +70,6 @@ class Noise:
     calm: Array
 
 
-@np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def from_ladder(pairs: Pairs, bits: int, scale: Array) -> Noise:
     """Noise as the ladder shows it.  A plateau is three residuals in a row that do not fall; the longest counts."""
     found = _residuals(pairs)

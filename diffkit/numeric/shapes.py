@@ -35,7 +35,6 @@ def _finest(step: Array, values: Array, count: int) -> tuple[Array, Array, Array
     return np.take_along_axis(step, order, 0), np.take_along_axis(values, order, 0), good.sum(axis=0) >= count
 
 
-@np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def jumps(pairs: Pairs, floor: Array) -> Array:
     """Discontinuous at x: on one side f stays away from f(x) by the same amount, however near."""
     found = np.zeros(pairs.base.shape, bool)
@@ -49,7 +48,6 @@ def jumps(pairs: Pairs, floor: Array) -> Array:
     return found
 
 
-@np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def verticals(pairs: Pairs, noise: Array) -> tuple[Array, Array]:
     """Slopes that grow without limit: mask, and the derivative (±inf, or NaN where sides differ)."""
     found = np.zeros(pairs.base.shape, bool)
@@ -74,7 +72,6 @@ def verticals(pairs: Pairs, noise: Array) -> tuple[Array, Array]:
     return found, slope
 
 
-@np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def stairs(pairs: Pairs, floor: Array) -> Stairs:
     """Flat at the finest levels on both sides, moving further out by far more than rounding."""
     levels = len(pairs.step)
