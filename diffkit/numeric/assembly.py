@@ -9,7 +9,7 @@ import numpy as np
 
 from diffkit import tree
 from diffkit.numeric.inputs import Entries, Leaf
-from diffkit.numeric.result import OK, STATUS_DTYPE, Array, Estimate, Result
+from diffkit.numeric.result import NONFINITE, OK, ONE_SIDED, STATUS_DTYPE, Array, Estimate, Result
 
 _FIELDS = ("value", "error", "status", "left", "right", "noise", "steps")
 
@@ -33,11 +33,15 @@ def _rounded(estimate: Estimate, dtype: Any) -> dict[str, Array]:
     """The fields in the precision of x and f; what rounding takes away is added to the claim."""
     fields = {name: getattr(estimate, name) for name in _FIELDS}
     real = np.dtype(dtype).type(0).real.dtype
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         if real.itemsize < fields["error"].dtype.itemsize:
             fields["error"] = fields["error"] + np.finfo(real).eps * np.abs(fields["value"])
         for name in ("value", "left", "right"):
             fields[name] = fields[name].astype(dtype)
+        # Nothing is claimed of what is not a number, or no longer one in this precision.
+        lost = ~np.isfinite(fields["value"]) | np.isnan(fields["error"])
+        fields["error"] = np.where(lost, np.inf, fields["error"])
+        fields["status"] = np.where(lost & np.isin(fields["status"], (OK, ONE_SIDED)), NONFINITE, fields["status"])
         for name in ("error", "noise", "steps"):
             fields[name] = fields[name].astype(np.result_type(real, np.float64))
     return fields

@@ -78,11 +78,11 @@ def _line(entries: Entries, active: Array, separate: bool = False) -> Line:
     x = entries.values[active]
     size = np.abs(x)
     scale = np.where(np.isfinite(size), np.where(size == 0, 1, size), np.nan)
-    with np.errstate(invalid="ignore"):  # infinite entries have no line
+    with np.errstate(all="ignore"):  # infinite entries have no line, the tiniest no finer step
         low, high = entries.low[active] - x, entries.high[active] - x
-    bits = entries.bits[active]
-    return Line(entries, active, np.ones(len(active)), len(active), scale, np.maximum(size, 1),
-                scale * _finest(size, bits), low, high, int(bits.min(initial=64)), separate)
+        bottom = scale * _finest(size, entries.bits[active])
+    return Line(entries, active, np.ones(len(active)), len(active), scale, np.maximum(size, 1), bottom, low, high,
+                int(entries.bits[active].min(initial=64)), separate)
 
 
 def _finest(size: Array, bits: Array) -> Array:

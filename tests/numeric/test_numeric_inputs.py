@@ -206,3 +206,36 @@ def test_result_is_readable():
     assert str(result.status) in STATUSES and not result.ok
     with pytest.raises(AttributeError):
         result.value = 1
+
+
+def strange(kind, seed):
+    """A function that misbehaves in one way, by a generator of its own."""
+    generator = np.random.default_rng(seed)
+
+    def f(x):
+        y, chance = np.sin(np.asarray(x) * 3), generator.random()
+        table = {"nan": y * (np.nan if chance < 0.3 else 1), "random": y + generator.normal(size=np.shape(y)),
+                 "huge": y * 10.0 ** generator.integers(-300, 300), "half": np.where(np.asarray(x) > 0.5, y, np.nan),
+                 "integer": np.round(y * 100).astype(int), "tiny": y * 1e-320, "float32": np.float32(y), "plain": y}
+        return table[kind]
+
+    return f
+
+
+@pytest.mark.parametrize("kind", ["nan", "random", "huge", "half", "integer", "tiny", "float32", "plain"])
+@pytest.mark.parametrize("x", [0.0, 5e-324, 1e-300, 0.3, 0.500001, 1e8, 1e308])
+@pytest.mark.parametrize("n", [1, 2])
+def test_no_function_and_no_point_leads_astray(kind, x, n):
+    for seed, at in enumerate((x, np.array([x, 0.7]), np.longdouble(x))):
+        f = strange(kind, seed)
+
+        def quiet(t, f=f):
+            with np.errstate(all="ignore"):
+                return f(t)
+
+        with np.errstate(all="raise"):
+            result = derivative(quiet, at, n)
+        assert result.evaluations < 700
+        assert not np.any(np.isnan(result.error))
+        assert np.all(np.isinf(result.error) | np.isfinite(result.value))
+        assert np.all(np.isin(result.status, STATUSES))
