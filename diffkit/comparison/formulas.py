@@ -1,0 +1,126 @@
+"""What SymPy can say beyond this point: formulas, the path condition, a proof.
+
+All of it is optional evidence.  A program that is too large to write down is left alone,
+with its size in the answer; nothing here may hang or hide an error of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from typing import Any
+
+import numpy as np
+
+from diffkit import tree
+from diffkit.comparison.problem import Problem
+from diffkit.comparison.result import Proof
+from diffkit.errors import DiffkitError
+
+#: Formulas are shown up to this many characters each, and this many of them.
+_LONGEST, _MOST = 300, 12
+#: No proof is tried of more derivatives than this, and no program with larger expressions is written down.
+_PROVED, _SIZE = 64, 2000
+
+
+@dataclasses.dataclass(frozen=True)
+class Formulas:
+    """f, its derivatives, the path condition, and the proof; empty where there is none."""
+
+    expressions: tuple[str, ...] = ()
+    derivatives: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    latex: tuple[str, ...] = ()
+    mathml: tuple[str, ...] = ()
+    proof: Proof = dataclasses.field(default_factory=lambda: Proof(None, ""))
+
+
+def formulas(problem: Problem, exact: bool) -> Formulas:
+    """SymPy's part of a comparison; ``exact`` says that symbolic is among the methods."""
+    if not exact:
+        return Formulas()
+    count = problem.rows * problem.columns
+    if count > _PROVED:
+        return Formulas(proof=Proof(None, f"not tried: {count} derivatives are more than the {_PROVED} that are "
+                                          "written out"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return _written(problem)
+        except DiffkitError as error:
+            return Formulas(proof=Proof(None, f"not tried: {_first_line(error)}"))
+        except Exception as error:  # SymPy's own trouble with an expression is no verdict on f
+            return Formulas(proof=Proof(None, f"not tried: SymPy failed with {type(error).__name__}: "
+                                              f"{_first_line(error)}"))
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(getattr(error, "what", None) or error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def _written(problem: Problem) -> Formulas:
+    from diffkit import symbolic
+    from diffkit.transforms import jacobian
+
+    args, kwargs = problem.fresh()
+    program = symbolic.expression(problem.f, *args, argnums=problem.argnums, limit=_SIZE, **kwargs)
+    slopes = program.jacobian()
+    conditions = tuple(dict.fromkeys(str(condition.relation) for condition in program.conditions))
+    args, kwargs = problem.fresh()
+    recorded = symbolic.expression(jacobian(problem.f, problem.argnums, method="reverse"), *args,
+                                   argnums=problem.argnums, limit=10 * _SIZE, **kwargs)
+    proof = _proof(symbolic.prove_equal(recorded, slopes), bool(conditions))
+    outputs = [f"f{name}" for name in problem.outputs]
+    symbols = [symbol for leaf in tree.flatten(program.symbols)[0] for symbol in np.ravel(np.asarray(leaf, object))]
+    names = [f"d{f}/d{symbol}" for f in outputs for symbol in symbols]
+    values, derivatives = _entries(program), _in_rows(problem, slopes)
+    few = len(derivatives) <= _MOST
+    lines = _lines(outputs, values) if few else ()
+    if len(lines) < len(values):
+        return Formulas(conditions=conditions, proof=proof)
+    below = _lines(names, derivatives)
+    both = [*values, *(derivatives if len(below) == len(derivatives) else ())]
+    return Formulas(lines, below if len(below) == len(derivatives) else (), conditions, *_drawn(both), proof=proof)
+
+
+def _entries(expression: Any) -> list[Any]:
+    return [entry for out in tree.flatten(expression.expressions)[0] for entry in np.ravel(np.asarray(out, object))]
+
+
+def _in_rows(problem: Problem, slopes: Any) -> list[Any]:
+    """The derivatives row by row, as the comparison's matrix has them."""
+    blocks = [np.asarray(block, object) for block in tree.flatten(slopes.expressions)[0]]
+    width, rows = len(problem.moving.leaves), []
+    for number, out in enumerate(problem.outs):
+        row = blocks[number * width:(number + 1) * width]
+        rows.append(np.concatenate([block.reshape(out.size, -1) for block in row], axis=1))
+    return list(np.concatenate(rows).reshape(-1))
+
+
+def _lines(names: list[str], entries: list[Any]) -> tuple[str, ...]:
+    """name = formula, as long as each is short enough."""
+    lines = tuple(f"{name} = {entry}" for name, entry in zip(names, entries))
+    return lines if all(len(line) <= _LONGEST for line in lines) else ()
+
+
+def _drawn(entries: list[Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """LaTeX and MathML of the formulas."""
+    import sympy
+
+    # SymPy writes e as a double-struck letter and minus as a hyphen; neither is how people print them.
+    drawn = [sympy.mathml(entry, printer="presentation").replace("&ExponentialE;", "e").replace("\u2147", "e")
+             .replace("<mo>-</mo>", "<mo>\u2212</mo>") for entry in entries]
+    return (tuple(sympy.latex(entry) for entry in entries),
+            tuple(f'<math displaystyle="true">{formula}</math>' for formula in drawn))
+
+
+def _proof(answer: bool | None, branch: bool) -> Proof:
+    where = "all inputs on this branch" if branch else "all inputs"
+    if answer:
+        return Proof(True, f"SymPy proves that reverse's recorded gradient equals SymPy's own derivative for {where}")
+    if answer is None:
+        return Proof(None, "could not be shown: reverse's recorded gradient and SymPy's own derivative are equal "
+                           "wherever they were evaluated, but SymPy did not reduce their difference to zero")
+    return Proof(False, "refuted: reverse's recorded gradient and SymPy's own derivative differ somewhere among "
+                        f"{where}")

@@ -1,0 +1,267 @@
+"""Who is right, entry by entry.
+
+Every entry gets a reference: the 50-digit referee; where there is none, the value that
+most independent families support.  A method is wrong where it misses the reference by
+more than both measured errors.  At a kink, found by finite differences or by the referee,
+the reference is the interval between the two slopes.  If the referee and ordinary
+arithmetic part ways, the program is run with shaken operands: when these move the
+derivative as much, the code cancels and nobody is wrong.  If evaluations of f and a method
+stand together against the referee, it is the recording that is doubted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from diffkit.comparison.methods import NUMERIC, USER, Witness
+from diffkit.comparison.problem import Array, Problem
+from diffkit.comparison.tolerance import (
+    KIN,
+    STRANGERS,
+    agree_closely,
+    loss_share,
+    own_error,
+    pair_share,
+    reach,
+    spread_along_row,
+)
+
+KINK, JUMP, VERTICAL, STAIRCASE, NOISY = "kink", "jump", "vertical", "staircase", "noisy"
+_PRIORITY = {"symbolic": 5, "reverse": 4, "forward": 3, "complex-step": 2}
+_FULL_DIGITS = 15.95
+
+
+@dataclasses.dataclass
+class Judgement:
+    """Masks and matrices of shape (rows, columns), by method where they differ."""
+
+    reference: Array
+    source: str
+    wrong: dict[str, Array]
+    undecided: Array
+    unresolved: Array
+    ill: Array
+    words: Array
+    #: One-sided slopes where ``words`` say kink.
+    left: Array
+    right: Array
+    #: Entries where evaluations of f contradict the recorded program as the referee ran it.
+    doubted: Array
+
+    def any_wrong(self) -> bool:
+        """Whether some method is wrong at some entry."""
+        return any(bool(mask.any()) for mask in self.wrong.values())
+
+
+def judge(problem: Problem, witnesses: Sequence[Witness], referee: Witness | None,
+          rounding: Callable[[], Array | None]) -> Judgement:
+    """Judge the witnesses that ran, with or without a referee.
+
+    ``rounding()`` is what shaken operands do to the derivative; it is asked only if something
+    is to be excused.
+    """
+    ran = [w for w in witnesses if w.ran]
+    shape = (problem.rows, problem.columns)
+    none = np.zeros(shape, bool)
+    differences = next((w for w in ran if w.family == NUMERIC and not w.exact), None)
+    words, left, right = _kinds_of_points(shape, differences, referee)
+    finite = np.broadcast_to(np.isfinite(np.concatenate([np.reshape(o, -1) for o in problem.outs]))[:, None], shape)
+    live = finite & (words != JUMP) & (words != VERTICAL)
+    reference, wrong, undecided = _by_majority(problem, ran, live)
+    source, doubted = "", none
+    exact = None if referee is None else referee.value
+    if exact is not None:
+        held = live & np.isfinite(exact) & (words != KINK)
+        by_referee = _by_referee(problem, ran, exact, held, rounding)
+        doubted = _doubted(ran, by_referee, held)
+        held &= ~doubted
+        source = "referee" if held.any() or (words == KINK).any() else ""
+        reference = np.where(held, exact, reference)
+        undecided = undecided & ~held
+        wrong = {name: np.where(held, by_referee[name], mask) for name, mask in wrong.items()}
+    kinked = live & (words == KINK)
+    if kinked.any():
+        reference = np.where(kinked, (left + right) / 2, reference)
+        undecided = undecided & ~kinked
+        wrong = {w.method: np.where(kinked, _outside(problem, w, left, right), wrong[w.method]) for w in ran}
+    if differences is not None:
+        # Stairs: differences see what the steps approximate, the code's own derivative is flat.
+        wrong[differences.method] = wrong[differences.method] & ~((words == STAIRCASE) & (reference == 0))
+    for steep in (referee, differences):
+        if steep is not None and steep.value is not None:
+            reference = np.where(words == VERTICAL, steep.value, reference)
+    words = np.where(finite, words, "nonfinite")
+    verdict = Judgement(reference, source, wrong, undecided, none, none, words, left, right, doubted)
+    verdict.unresolved = live & (words != KINK) & _unresolved(problem, ran, verdict, exact)
+    verdict.ill = live & (words != KINK) & _ill_conditioned(problem, ran, verdict, exact)
+    return verdict
+
+
+def _kinds_of_points(shape: tuple[int, int], differences: Witness | None,
+                     referee: Witness | None) -> tuple[Array, Array, Array]:
+    """A word for each entry, and its slopes: by the differences, and where they saw nothing by the referee."""
+    words = np.full(shape, "ok", "<U9")
+    left, right = np.full(shape, np.nan), np.full(shape, np.nan)
+    for witness in (referee, differences):
+        if witness is None or witness.words is None:
+            continue
+        assert witness.left is not None and witness.right is not None
+        if np.iscomplexobj(witness.left):
+            left, right = left.astype(complex), right.astype(complex)
+        seen = witness.words != "ok"
+        if witness is differences:  # what it took for smooth may be a kink to the referee
+            seen |= (words != KINK) & (words != VERTICAL)
+        # A slope in 50 digits is better than one with a claim.
+        better = seen & ~((words == KINK) & (witness.words == KINK))
+        left, right = np.where(better, witness.left, left), np.where(better, witness.right, right)
+        words = np.where(seen, witness.words, words)
+    return words, left, right
+
+
+def _outside(problem: Problem, witness: Witness, left: Array, right: Array) -> Array:
+    """Where a value at a kink lies on neither side nor between."""
+    assert witness.value is not None
+    value = witness.value
+    if witness.claim is not None and not witness.exact:
+        return np.zeros(value.shape, bool)
+    allowed = own_error(problem, witness, STRANGERS) + 1e-9 * np.maximum(np.abs(left), np.abs(right))
+    with np.errstate(all="ignore"):
+        if np.iscomplexobj(value) or np.iscomplexobj(left):
+            return np.asarray(~(np.abs(value - left) + np.abs(value - right) <= np.abs(left - right) + 2 * allowed))
+        inside = (value >= np.minimum(left, right) - allowed) & (value <= np.maximum(left, right) + allowed)
+    return np.asarray(~inside)
+
+
+def _by_majority(problem: Problem, ran: Sequence[Witness], live: Array) -> tuple[Array, dict[str, Array], Array]:
+    """The value with the most families behind it, who misses it, and where that settles nothing."""
+    shape = live.shape
+    if not ran:
+        return np.full(shape, np.nan), {}, np.zeros(shape, bool)
+    values = np.stack([np.asarray(w.value) for w in ran])
+    errors = {share: [own_error(problem, w, share) for w in ran] for share in (KIN, STRANGERS)}
+    count = len(ran)
+    consistent = np.zeros((count, count, *shape), bool)
+    certified = np.zeros((count, count, *shape), bool)
+    with np.errstate(all="ignore"):
+        largest = np.nanmax(np.where(np.isfinite(values), np.abs(values), 0.0), axis=(0, 2))[:, None]
+        for a in range(count):
+            for b in range(a, count):
+                share = pair_share(ran[a], ran[b])
+                allowed = errors[share][a] + errors[share][b]
+                apart = np.abs(values[a] - values[b])
+                near = (apart <= allowed) | ((values[a] == values[b]) & ~np.isnan(values[a]))
+                sharp = agree_closely(values[a], values[b]) | (allowed <= 1e-9 * largest)
+                consistent[a, b] = consistent[b, a] = near
+                certified[a, b] = certified[b, a] = near & sharp
+    groups = [w.family if w.family != USER else w.method for w in ran]
+    families = sorted(set(groups))
+    support = np.stack([sum((np.any(certified[a, [g == family for g in groups]], axis=0)).astype(int)
+                            for family in families if family != groups[a]) + np.isfinite(values[a])
+                        for a in range(count)])
+    # Ties: a method of diffkit's before a stranger, and an exact one before a difference.
+    rank = np.array([_PRIORITY.get(w.method, 1 if w.family == NUMERIC else 0) for w in ran])
+    best = np.argmax(support * 10 + rank.reshape(-1, *[1] * len(shape)), axis=0)
+    reference = np.take_along_axis(values, best[None], axis=0)[0]
+    wrong, undecided = {}, np.zeros(shape, bool)
+    chosen = np.take_along_axis(support, best[None], axis=0)[0]
+    for a, w in enumerate(ran):
+        wrong[w.method] = live & ~np.take_along_axis(consistent[a], best[None], axis=0)[0]
+        undecided |= wrong[w.method] & (support[a] >= chosen)
+    return reference, wrong, undecided
+
+
+def _by_referee(problem: Problem, ran: Sequence[Witness], referee: Array, held: Array,
+                rounding: Callable[[], Array | None]) -> dict[str, Array]:
+    """Who misses 50 digits by more than rounding can explain."""
+    loss: Array | None = None
+    asked = False
+    wrong = {}
+    for w in ran:
+        assert w.value is not None
+        with np.errstate(all="ignore"):
+            apart = np.nan_to_num(np.abs(w.value - referee), nan=np.inf, posinf=np.inf)
+        allowed = own_error(problem, w, KIN) + 2.3e-16 * np.abs(referee)
+        missed = held & (apart > allowed)
+        if missed.any():  # differences see f as rounding leaves it: they need the excuse as well
+            if not asked:
+                asked, seen = True, rounding()
+                loss = None if seen is None else spread_along_row(problem, seen)
+            if loss is not None:
+                missed &= apart > allowed + loss_share(w) * loss
+            if w.family == USER:  # a stranger's algorithm may lose a little more; not a tenth of the entry
+                grey = own_error(problem, w, STRANGERS)
+                missed &= (apart > grey) | (apart > 0.1 * np.abs(referee))
+        wrong[w.method] = missed
+    return wrong
+
+
+def _doubted(ran: Sequence[Witness], wrong: dict[str, Array], held: Array) -> Array:
+    """Where evaluations of f contradict the referee, and so does a method that reads the program."""
+    doubted = np.zeros(held.shape, bool)
+    readers = [w for w in ran if w.family not in (NUMERIC, USER) and w.value is not None]
+    for w in ran:
+        if w.family != NUMERIC or w.value is None or w.claim is None:
+            continue
+        for reader in readers:
+            with np.errstate(all="ignore"):
+                near = np.abs(w.value - reader.value) <= np.nan_to_num(w.claim, nan=0.0, posinf=0.0) * 2 + \
+                    1e-12 * np.abs(w.value)
+            doubted |= held & wrong[w.method] & wrong[reader.method] & near
+    return doubted
+
+
+def _unresolved(problem: Problem, ran: Sequence[Witness], verdict: Judgement, referee: Array | None) -> Array:
+    """Entries where agreement is only an excuse: no two families (or not the caller's) share three digits."""
+    certified_by: dict[str, Array] = {}
+    reference = verdict.reference
+    with np.errstate(all="ignore"):
+        largest = np.max(np.where(np.isfinite(reference), np.abs(reference), 0.0), axis=1, keepdims=True, initial=0.0)
+        for w in ran:
+            allowed = own_error(problem, w, STRANGERS)
+            near = np.abs(w.value - reference) <= allowed
+            sharp = agree_closely(np.asarray(w.value), reference) | (near & (allowed <= 1e-9 * largest))
+            group = w.family if w.family != USER else w.method
+            certified_by[group] = certified_by.get(group, np.zeros(reference.shape, bool)) | sharp
+    families = sum((mask.astype(int) for mask in certified_by.values()), np.zeros(reference.shape, int))
+    if verdict.source == "referee" and referee is not None:
+        families = families + np.isfinite(referee)
+    unresolved = families < 2
+    for w in ran:
+        if w.family == USER:
+            unresolved |= ~certified_by[w.method] & ~verdict.wrong[w.method]
+    return np.asarray(unresolved)
+
+
+def _ill_conditioned(problem: Problem, ran: Sequence[Witness], verdict: Judgement, referee: Array | None) -> Array:
+    """Entries where no method is wrong and yet fewer than six digits are right (two in float32)."""
+    ill = np.zeros(verdict.reference.shape, bool)
+    lost = 1e-6 if not problem.low_precision else 1e-2
+    with np.errstate(all="ignore"):
+        for w in ran:
+            if not w.exact or w.value is None:
+                continue
+            if referee is not None and verdict.source == "referee":
+                apart = np.nan_to_num(np.abs(w.value - referee), nan=0.0)
+                scale = np.abs(referee)
+            else:
+                apart = np.zeros(ill.shape) if w.spread is None else 2 * np.nan_to_num(w.spread)
+                scale = np.abs(w.value)
+            ill |= (apart > lost * scale) & (apart > 1e-4 * lost * reach(problem, scale)) & ~verdict.wrong[w.method]
+    return ill
+
+
+def digits(problem: Problem, witness: Witness, verdict: Judgement, referee: Array | None) -> Array | None:
+    """Digits of agreement with the referee, entry by entry; NaN where it has no say."""
+    if referee is None or witness.value is None:
+        return None
+    with np.errstate(all="ignore"):
+        row = np.max(np.where(np.isfinite(referee), np.abs(referee), 0.0), axis=1, keepdims=True, initial=0.0)
+        scale = np.where(np.abs(referee) > 0, np.abs(referee), np.where(row > 0, row, 1.0))
+        relative = np.abs(witness.value - referee) / scale
+        found = np.clip(-np.log10(relative), 0.0, _FULL_DIGITS)
+    found = np.where(np.isnan(relative), 0.0, found)
+    judged = np.isfinite(referee) & np.isin(verdict.words, ("ok", "one-sided", NOISY, STAIRCASE))
+    return np.where(judged, found, np.nan)

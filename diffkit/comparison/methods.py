@@ -1,0 +1,254 @@
+"""Running a method: from a question to a witness with its own measured error.
+
+A witness is one matrix of derivatives with an error for each entry.  The error is
+*measured*, never assumed: finite differences and the complex step claim theirs; an exact
+method and a caller's own function are run again at x(1 + k eps), and what that moves is
+their rounding.  A method that can't run says why, and the comparison goes on without it.
+
+Witnesses come in families, and a verdict counts families, not methods: forward and
+reverse read one table of rules, so they are one.
+
+============ ================================================================
+rules        forward, reverse
+symbolic     symbolic: SymPy's calculus on the recorded program
+numeric      central, numeric, forward-difference, backward-difference,
+             complex-step: evaluations of f and nothing else
+referee      the recorded program in 50-digit arithmetic
+user         every callable of the caller's is a family of its own
+============ ================================================================
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from diffkit import tree
+from diffkit.comparison.problem import Array, Counted, Function, Problem
+from diffkit.errors import ComparisonError, DiffkitError, ShapeError
+
+RULES, SYMBOLIC, NUMERIC, REFEREE, USER = "rules", "symbolic", "numeric", "referee", "user"
+FAMILIES = {
+    "forward": RULES, "reverse": RULES, "symbolic": SYMBOLIC, "central": NUMERIC, "numeric": NUMERIC,
+    "forward-difference": NUMERIC, "backward-difference": NUMERIC, "complex-step": NUMERIC, "referee": REFEREE,
+}
+SCHEMES = {"central": "central", "numeric": "auto", "forward-difference": "forward",
+           "backward-difference": "backward", "complex-step": "complex-step"}
+#: Methods whose error is rounding alone.
+EXACT = ("forward", "reverse", "symbolic", "complex-step")
+DEFAULT = ("forward", "reverse", "symbolic", "central", "complex-step")
+
+OK, SKIPPED, RAISED, MISSHAPEN = "ok", "skipped", "raised", "wrong shape"
+_MOVES = (1, -2, 3)
+
+
+@dataclasses.dataclass
+class Witness:
+    """What one method said.
+
+    ``value``, ``spread`` (how far rounding alone moves it), ``claim`` (a numeric method's
+    own error), ``shape_of_point`` (numeric's word for each entry), ``left`` and ``right``
+    have the shape (rows, columns); ``answer`` is the derivative in f's containers.
+    """
+
+    method: str
+    family: str
+    state: str = OK
+    note: str = ""
+    value: Array | None = None
+    answer: Any = None
+    spread: Array | None = None
+    claim: Array | None = None
+    words: Array | None = None
+    left: Array | None = None
+    right: Array | None = None
+    evaluations: int | None = None
+    seconds: float | None = None
+    exact: bool = True
+
+    @property
+    def ran(self) -> bool:
+        """Whether there is a value to compare."""
+        return self.value is not None
+
+
+def resolve(methods: Sequence[str | Function]) -> list[tuple[str, str | Function]]:
+    """Names for the rows, each once; raises ComparisonError for an unknown method."""
+    if isinstance(methods, str) or callable(methods):
+        methods = (methods,)
+    rows: list[tuple[str, str | Function]] = []
+    taken: set[str] = set()
+    for method in methods:
+        if isinstance(method, str):
+            if method not in FAMILIES:
+                raise ComparisonError(f"there is no method {method!r}",
+                                      f"one of {', '.join(FAMILIES)}, or a function of your own")
+            name = method
+            if name in taken:
+                continue
+        elif callable(method):
+            base = str(getattr(method, "__name__", None) or type(method).__name__)
+            name, count = base, 1
+            while name in taken or name in FAMILIES:
+                count += 1
+                name = f"{base}#{count}"
+        else:
+            raise ComparisonError(f"a method is {method!r}, which is neither a name nor a function",
+                                  f"one of {', '.join(FAMILIES)}, or a function of f's arguments")
+        taken.add(name)
+        rows.append((name, method))
+    if not rows:
+        raise ComparisonError("no method was named", 'methods=("reverse", my_gradient)')
+    return rows
+
+
+def too_costly(problem: Problem, method: str, budget: float) -> str:
+    """Why a method is not even begun: its expected seconds are above the budget ("" if they are not)."""
+    n, m, once = problem.columns, problem.rows, problem.seconds
+    # A traced operation on small arrays costs about five plain ones.
+    runs = {"forward": 5 * n, "reverse": 5 + 5 * min(m, 2 * n), "complex-step": 8 * n}.get(method)
+    if runs is None:
+        if method not in SCHEMES:
+            return ""
+        runs = 12 * n
+    expected = runs * once
+    if expected <= budget:
+        return ""
+    return f"{n} inputs: about {expected:.0f} s expected, above the budget of {budget:g} s"
+
+
+def witness(problem: Problem, name: str, method: str | Function, budget: float, seed: int) -> Witness:
+    """Run one method on the problem."""
+    if not isinstance(method, str):
+        return _user(problem, name, method, budget, seed)
+    reason = too_costly(problem, method, budget)
+    if reason:
+        return Witness(name, FAMILIES[method], SKIPPED, reason)
+    try:
+        if method in SCHEMES:
+            return _numeric(problem, method)
+        return _exact(problem, method, budget, seed)
+    except DiffkitError as error:
+        return Witness(name, FAMILIES[method], SKIPPED, _first_line(error.what))
+    except RecursionError:
+        return Witness(name, FAMILIES[method], SKIPPED, "the program is nested too deeply")
+    except Exception as error:  # a method's failure is a row, not the end of the comparison
+        return Witness(name, FAMILIES[method], RAISED, f"{type(error).__name__}: {_first_line(error)}")
+
+
+def _first_line(text: object) -> str:
+    lines = str(text).strip().splitlines()
+    return lines[0] if lines else ""
+
+
+def _exact(problem: Problem, method: str, budget: float, seed: int) -> Witness:
+    """forward, reverse, symbolic: diffkit's own, their rounding measured."""
+    from diffkit.transforms import jacobian
+
+    counted = Counted(problem.f)
+    if method == "symbolic":
+        import sympy  # noqa: F401  its import is not this method's time
+
+    def run(at: Problem) -> Any:
+        args, kwargs = at.fresh()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return jacobian(counted, problem.argnums, method=method)(*args, **kwargs)
+
+    answer, seconds = _timed(lambda: run(problem))
+    evaluations = counted.count
+    value = problem.matrix(answer)
+    if seconds < 0.02:  # the first call pays for what is imported and cached
+        seconds = min(seconds, _timed(lambda: run(problem))[1])
+    result = Witness(method, FAMILIES[method], value=value, answer=answer, evaluations=evaluations, seconds=seconds)
+    if 3 * seconds < min(budget, 4.0):
+        result.spread = _spread(problem, lambda at: at.matrix(run(at)), seed)
+    return result
+
+
+def _user(problem: Problem, name: str, method: Function, budget: float, seed: int) -> Witness:
+    """The caller's own derivative: called as f is, judged as it comes."""
+
+    def run(at: Problem) -> Any:
+        args, kwargs = at.fresh()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return method(*args, **kwargs)
+
+    try:
+        answer, seconds = _timed(lambda: run(problem))
+    except Exception as error:  # the candidate's failure is a finding
+        return Witness(name, USER, RAISED, f"{type(error).__name__}: {_first_line(error)}")
+    try:
+        value = problem.matrix(answer)
+    except (ShapeError, ValueError) as error:
+        what = error.what if isinstance(error, ShapeError) else _first_line(error)
+        return Witness(name, USER, MISSHAPEN, what, answer=answer, seconds=seconds)
+    if seconds < 0.02:
+        seconds = min(seconds, _timed(lambda: run(problem))[1])
+    result = Witness(name, USER, value=value, answer=answer, seconds=seconds)
+    if 3 * seconds < budget:
+        result.spread = _spread(problem, lambda at: at.matrix(run(at)), seed)
+    return result
+
+
+def _spread(problem: Problem, run: Callable[[Problem], Array], seed: int) -> Array | None:
+    """How far a value moves when the last digits of x do: its rounding, entry by entry.
+
+    The value at x itself has no part in it: a program that treats exactly this x in
+    another way (``if x == 2``) must not be excused by its own jump.
+    """
+    rng = np.random.default_rng(seed)
+    values = []
+    for number, move in enumerate(_MOVES):
+        leaves = []
+        for leaf in problem.moving.leaves:
+            signs = rng.choice((-1.0, 1.0), np.shape(leaf)) if number else np.ones(np.shape(leaf))
+            step = np.asarray(move * np.finfo(leaf.dtype).eps * signs, leaf.dtype)
+            leaves.append((leaf + leaf * step)[()] if np.shape(leaf) else leaf + leaf * step[()])
+        try:
+            values.append(run(problem.with_leaves(leaves)))
+        except Exception:  # beside x the method may not exist; then nothing is excused
+            return None
+    with np.errstate(all="ignore"):
+        stack = np.stack(values)
+        if stack.dtype.kind == "c":
+            return np.maximum(np.ptp(stack.real, axis=0), np.ptp(stack.imag, axis=0))
+        return np.ptp(stack, axis=0)
+
+
+def _numeric(problem: Problem, method: str) -> Witness:
+    """Finite differences and the complex step; float32 is measured in float64."""
+    from diffkit import numeric
+
+    at = problem.raised() if problem.low_precision else problem
+    counted = Counted(at.f)
+    at = dataclasses.replace(at, f=counted)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found, seconds = _timed(
+            lambda: numeric.jacobian(at.flat_call, tuple(at.moving.leaves), scheme=SCHEMES[method]))
+
+    def matrix(field: Any) -> Array:
+        return np.concatenate([np.reshape(block, (problem.rows, -1)) for block in tree.flatten(field)[0]], axis=1)
+
+    value = matrix(found.value)
+    words = matrix(found.status)
+    result = Witness(method, NUMERIC, value=value, answer=problem.containers(value), claim=matrix(found.error),
+                     words=words, left=matrix(found.left), right=matrix(found.right),
+                     evaluations=counted.count, seconds=seconds, exact=method == "complex-step")
+    seen = [str(word) for word in np.unique(words) if word != "ok"]
+    result.note = ", ".join(f"{np.sum(words == word)} of {words.size} entries: {word}" if words.size > 1 else word
+                            for word in seen)
+    return result
+
+
+def _timed(call: Callable[[], Any]) -> tuple[Any, float]:
+    start = time.perf_counter()
+    answer = call()
+    return answer, time.perf_counter() - start

@@ -1,0 +1,332 @@
+"""The question that is put to every method: f, a point, and what moves.
+
+A ``Problem`` calls f once as it is (f's own exception reaches the caller), looks at what
+came back, calls it again to see whether it answers the same, and notes whether it wrote
+to its arguments.  From then on every derivative is one matrix: a row for each entry of
+the result, a column for each entry of the moving arguments, whatever containers they
+live in; ``matrix`` and ``blocks`` translate, ``names`` say how a user would write an entry.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import functools
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from diffkit import tree
+from diffkit.arguments import Argnums, Moving, argument_names, split
+from diffkit.errors import ShapeError
+
+Function = Callable[..., Any]
+Array = Any
+
+#: A problem that can't be compared is refused by one of these words.
+NOT_NUMERIC, NOT_FLOATING, NOT_FINITE, EMPTY = "not numeric", "not floating", "not finite", "empty"
+
+
+class Counted:
+    """f with a count of its calls, passing for f itself (name, signature)."""
+
+    def __init__(self, f: Function) -> None:
+        self.f = f
+        self.count = 0
+        functools.update_wrapper(self, f)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.count += 1
+        return self.f(*args, **kwargs)
+
+
+def copied(value: Any) -> Any:
+    """A deep copy of arguments: arrays and containers always, other objects where they can be."""
+    return tree.map(_copy_leaf, value)
+
+
+def _copy_leaf(leaf: Any) -> Any:
+    if isinstance(leaf, np.ndarray):
+        return leaf.copy()
+    try:
+        return copy.deepcopy(leaf)
+    except Exception:  # modules, locks, open files: shared, as in the caller's own call
+        return leaf
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two results or arguments are equal, NaN being equal to NaN."""
+    a, structure = tree.flatten(left)
+    b, other = tree.flatten(right)
+    return structure == other and all(_same_leaf(x, y) for x, y in zip(a, b))
+
+
+def _same_leaf(x: Any, y: Any) -> bool:
+    if x is y:
+        return True
+    if isinstance(x, (np.ndarray, np.generic, int, float, complex)):
+        x, y = np.asarray(x), np.asarray(y)
+        return x.shape == y.shape and x.dtype == y.dtype and np.array_equal(x, y, equal_nan=x.dtype.kind in "fc")
+    if isinstance(x, str):
+        return bool(x == y)
+    return type(x) is type(y)  # other objects have no reliable equality
+
+
+@dataclasses.dataclass
+class Problem:
+    """A call of f with its moving part, and the one plain result."""
+
+    f: Function
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    argnums: Argnums
+    moving: Moving
+    value: Any
+    outs: list[Array]
+    structure: tree.Structure
+    refusal: tuple[str, str] | None
+    seconds: float
+    again: Any = None
+    deterministic: bool = True
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+    @functools.cached_property
+    def name(self) -> str:
+        """f's name as reports write it."""
+        return str(getattr(self.f, "__name__", None) or type(self.f).__name__)
+
+    @functools.cached_property
+    def rows(self) -> int:
+        """How many numbers the result has."""
+        return sum(out.size for out in self.outs)
+
+    @functools.cached_property
+    def columns(self) -> int:
+        """How many numbers move."""
+        return sum(int(leaf.size) for leaf in self.moving.leaves)
+
+    @functools.cached_property
+    def input_leaves(self) -> list[str]:
+        """How the user would write each moving leaf."""
+        names = argument_names(self.f, self.args)
+        return [path for p in self.moving.positions for path in tree.paths(self.args[p], names[p])]
+
+    @functools.cached_property
+    def inputs(self) -> list[str]:
+        """How the user would write each column: ``x[0]``, ``params["W"][1, 2]``."""
+        return _entries(self.input_leaves, [np.shape(leaf) for leaf in self.moving.leaves])
+
+    @functools.cached_property
+    def outputs(self) -> list[str]:
+        """How the user would write each row; empty for one number."""
+        return _entries(tree.paths(self.value), [out.shape for out in self.outs])
+
+    def entry(self, row: int, column: int) -> str:
+        """A derivative's name: ``x[1]``, or ``[0] by x[1]`` for a result with several entries."""
+        return f"result{self.outputs[row]} by {self.inputs[column]}" if self.rows > 1 else self.inputs[column]
+
+    @functools.cached_property
+    def point(self) -> Array:
+        """The moving numbers, in columns."""
+        return _flat(self.moving.leaves)
+
+    @functools.cached_property
+    def epsilon(self) -> float:
+        """The rounding unit of the coarsest floating type among arguments and result."""
+        kinds = [np.asarray(leaf).dtype for leaf in (*self.moving.leaves, *self.outs)]
+        return max(float(np.finfo(kind).eps) for kind in kinds if kind.kind in "fc")
+
+    @property
+    def low_precision(self) -> bool:
+        """float32 or float16: judged against a float64 run."""
+        return self.epsilon > 1e-15
+
+    def fresh(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Arguments of one's own, so that nobody can change anybody else's."""
+        return copied(self.args), copied(self.kwargs)
+
+    def isolated(self) -> Problem:
+        """The same question on copies of all arguments."""
+        args = copied(self.args)
+        moving = dataclasses.replace(self.moving, args=args, leaves=[leaf.copy() for leaf in self.moving.leaves])
+        return dataclasses.replace(self, args=args, kwargs=copied(self.kwargs), moving=moving)
+
+    def with_leaves(self, leaves: Sequence[Any]) -> Problem:
+        """The same question at another point (nothing is evaluated)."""
+        moving = dataclasses.replace(self.moving, leaves=list(leaves))
+        args = list(self.args)
+        merged = moving.merge(leaves)
+        for position in moving.positions:
+            args[position] = merged[position]
+        return dataclasses.replace(self, args=tuple(args), moving=dataclasses.replace(moving, args=tuple(args)))
+
+    def raised(self) -> Problem:
+        """The same question with every float32 or float16 array taken to float64."""
+        args, kwargs = tree.map(_raise_leaf, self.args), tree.map(_raise_leaf, self.kwargs)
+        moving = split(args, self.argnums, self.f)
+        return dataclasses.replace(self, args=args, kwargs=kwargs, moving=moving)
+
+    # --- between containers and one matrix ------------------------------------------------------
+    def blocks(self, jacobian: Any) -> list[list[Array]]:
+        """A Jacobian's blocks by result leaf and argument leaf, checked to be exactly as they should.
+
+        Raises ShapeError when the container or a shape is another than out.shape + in.shape.
+        """
+        expected = tree.unflatten(self.structure, [
+            self.moving.answer([_Block(out.shape + np.shape(leaf)) for leaf in self.moving.leaves])
+            for out in self.outs])
+        wanted, structure = tree.flatten(expected)
+        found, other = tree.flatten(jacobian)
+        if other != structure:
+            raise ShapeError(f"returned {_describe(jacobian)} where {_describe(expected)} is expected")
+        arrays = [_array(leaf) for leaf in found]
+        for array, block in zip(arrays, wanted):
+            if array.shape != block.shape:
+                raise ShapeError(f"returned shape {array.shape} where {block.shape} is expected")
+        width = len(self.moving.leaves)
+        return [arrays[start:start + width] for start in range(0, len(arrays), width)] if width else []
+
+    def matrix(self, jacobian: Any) -> Array:
+        """A Jacobian in containers as one matrix of (rows, columns)."""
+        rows = [np.concatenate([block.reshape(out.size, -1) for block in blocks], axis=1)
+                for out, blocks in zip(self.outs, self.blocks(jacobian))]
+        return np.concatenate(rows, axis=0)
+
+    def containers(self, matrix: Array) -> Any:
+        """The matrix in the containers that a method would have returned."""
+        answers, row = [], 0
+        for out in self.outs:
+            column, blocks = 0, []
+            for leaf in self.moving.leaves:
+                size = int(np.size(leaf))
+                block = matrix[row:row + out.size, column:column + size]
+                blocks.append(block.reshape(out.shape + np.shape(leaf))[()])
+                column += size
+            answers.append(self.moving.answer(blocks))
+            row += out.size
+        return tree.unflatten(self.structure, answers)
+
+    def flat_call(self, leaves: Any) -> Any:
+        """f's whole result as one array, as a function of the moving leaves only."""
+        args = self.moving.merge(list(leaves))
+        kwargs = self.kwargs
+        if self.notes:  # f is known to write to its arguments
+            args, kwargs = copied(args), copied(kwargs)
+        outs = tree.flatten(self.f(*args, **kwargs))[0]
+        if len(outs) == 1:
+            return outs[0]
+        return np.concatenate([np.reshape(np.asanyarray(out), -1) for out in outs])
+
+
+class _Block:
+    """A place holder with the shape that a block must have."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+
+    def __repr__(self) -> str:
+        return f"an array of shape {self.shape}" if self.shape else "a number"
+
+
+def _describe(value: Any) -> str:
+    leaves, structure = tree.flatten(value)
+    words = [leaf if isinstance(leaf, _Block) else _Block(np.shape(_array(leaf))) for leaf in leaves]
+    text = repr(tree.unflatten(structure, words))
+    return text if len(text) < 120 else text[:117] + "..."
+
+
+def _array(leaf: Any) -> Array:
+    array = np.asarray(leaf)
+    if array.dtype.kind not in "fciu":
+        raise ShapeError(f"returned {type(leaf).__name__} ({array.dtype}), which is not numbers")
+    return array
+
+
+def _flat(leaves: Sequence[Any]) -> Array:
+    return np.concatenate([np.reshape(leaf, -1) for leaf in leaves]) if leaves else np.empty(0)
+
+
+def _entries(names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> list[str]:
+    result = []
+    for name, shape in zip(names, shapes):
+        result += [f"{name}[{', '.join(map(str, index))}]" if shape else name for index in np.ndindex(*shape)]
+    return result
+
+
+def _raise_leaf(leaf: Any) -> Any:
+    kind = getattr(getattr(leaf, "dtype", None), "kind", "")
+    if kind == "f" and leaf.dtype.itemsize < 8:
+        return leaf.astype(np.float64)
+    if kind == "c" and leaf.dtype.itemsize < 16:
+        return leaf.astype(np.complex128)
+    return leaf
+
+
+def pose(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums) -> Problem:
+    """Ask f once, plainly, and once more; f's own exception is the caller's.
+
+    Raises InputError or ArgnumsError when nothing can move.
+    """
+    if not callable(f):
+        raise TypeError(f"f is {f!r}, which can't be called")
+    moving = split(args, argnums, f)
+    given, options = copied(args), copied(kwargs)
+    value = f(*given, **options)
+    notes = []
+    if not same((given, options), (args, kwargs)):
+        notes.append("f changes its arguments in place; every method was given copies")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        again = f(*copied(args), **copied(kwargs))
+        seconds = _time(lambda: f(*args, **kwargs)) if not notes else _time(lambda: f(*copied(args), **kwargs))
+    leaves, structure = tree.flatten(value)
+    problem = Problem(f, args, kwargs, argnums, moving, value, [], structure, _refusal(leaves), seconds, again,
+                      same(value, again), notes)
+    if problem.refusal is None:
+        problem.outs = [np.asarray(leaf) for leaf in leaves]
+        if problem.rows == 0 or problem.columns == 0:
+            problem.refusal = EMPTY, "there is nothing to compare: f's argument or result has no entries"
+        elif not any(np.isfinite(out).any() for out in problem.outs):
+            problem.refusal = NOT_FINITE, f"f is {_short(value)} at this point: it has no derivative to compare"
+        elif not np.all(np.isfinite(problem.point)):
+            problem.refusal = NOT_FINITE, "the point holds NaN or infinity: there is no derivative to compare"
+    return problem
+
+
+def _time(call: Callable[[], Any]) -> float:
+    """Seconds of one call: the best of a few."""
+    best, spent = float("inf"), 0.0
+    for _ in range(7):
+        start = time.perf_counter()
+        call()
+        taken = time.perf_counter() - start
+        best, spent = min(best, taken), spent + taken
+        if spent > 0.2:
+            break
+    return best
+
+
+def _refusal(leaves: Sequence[Any]) -> tuple[str, str] | None:
+    if not leaves:
+        return NOT_NUMERIC, "f returned None or an empty container: a return statement may be missing"
+    for leaf in leaves:
+        try:
+            kind = np.asarray(leaf).dtype.kind
+        except ValueError:
+            kind = "O"
+        if kind in "biu" and not isinstance(leaf, int):
+            return NOT_FLOATING, (f"f returned {'truth values' if kind == 'b' else 'integers'} "
+                                  f"({np.asarray(leaf).dtype}), which have no derivative")
+        if isinstance(leaf, bool):
+            return NOT_FLOATING, "f returned a truth value, which has no derivative"
+        if kind not in "fciu":
+            return NOT_NUMERIC, f"f returned {_short(leaf)} ({type(leaf).__name__}), which is not a number"
+    return None
+
+
+def _short(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else text[:57] + "..."

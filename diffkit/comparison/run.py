@@ -1,0 +1,282 @@
+"""``compare``: put one question to every method, and judge the answers.
+
+The order of things: f is asked plainly, twice (its exceptions are the caller's); every
+method answers for itself, on copies; the referee runs the recorded program on 50-digit
+numbers; the judge compares entry by entry; the verdict is put into words.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from diffkit import tree
+from diffkit.arguments import Argnums
+from diffkit.comparison.formulas import Formulas, formulas
+from diffkit.comparison.judge import JUMP, KINK, VERTICAL, Judgement, digits, judge
+from diffkit.comparison.methods import (
+    DEFAULT,
+    OK,
+    RAISED,
+    REFEREE,
+    RULES,
+    SKIPPED,
+    SYMBOLIC,
+    Witness,
+    resolve,
+    witness,
+)
+from diffkit.comparison.problem import Array, Function, Problem, copied, pose, same
+from diffkit.comparison.report import abridged, describe_point
+from diffkit.comparison.result import Comparison, Row
+from diffkit.comparison.shaking import loss_by_rounding
+from diffkit.comparison.tolerance import KIN, own_error
+from diffkit.comparison.verdict import Finding, Verdict, pronounce
+from diffkit.errors import ComparisonError, DiffkitError, RefereeError
+
+#: A point with more entries than this gets no numeric witness that was not asked for.
+_WITNESS_LIMIT = 2000
+
+
+def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT, argnums: Argnums = 0,
+            referee: str | bool = "auto", kwargs: Mapping[str, Any] | None = None, seed: int = 0,
+            digits: int = 50, budget: float = 20.0) -> Comparison:
+    """Differentiate f at a point by several methods, and judge whether the answers are right.
+
+    Parameters
+    ----------
+    f : callable
+        Plain NumPy code.  Its result may be a number, an array, or nested containers.
+    *args
+        The point: f's positional arguments.
+    methods : sequence of str or callable
+        "forward", "reverse", "symbolic", "central", "numeric" (differences, one-sided where
+        they must be), "forward-difference", "backward-difference", "complex-step"; and the
+        caller's own derivatives.  These are called with f's own arguments and must return
+        ``out.shape + in.shape``, in f's containers, as :func:`diffkit.jacobian` does.
+    argnums : int or tuple of int
+        Which positional arguments move.
+    referee : "auto", True or False
+        Whether witnesses are added that the methods lack: the 50-digit referee and, if no
+        numeric method is named, central differences.  True reports a referee that can't run
+        as a raised error, False adds nothing.
+    kwargs : dict
+        f's keyword arguments (so that f may have a keyword named ``methods``).
+    seed : int
+        Of the directions in which rounding is measured.
+    digits : int
+        Decimal digits of the referee.
+    budget : float
+        Seconds that one method may be expected to need; beyond it the method is skipped.
+
+    Returns
+    -------
+    Comparison
+        ``.agree``, ``.verdict``, ``.rows``, ``.findings``; ``print`` it for the whole report.
+
+    Raises
+    ------
+    InputError, ArgnumsError
+        When an argument can't be differentiated.  ComparisonError for an unknown method.
+        What f itself raises at the point comes through unchanged.
+
+    Notes
+    -----
+    No tolerance is given because none is fixed: each method's error is measured (rounding,
+    by evaluations at x(1 + k eps)), claimed (differences) or known (the referee).  A verdict
+    needs two families that share no code: rules (forward, reverse), symbolic, numeric,
+    referee, and each of the caller's functions.
+
+    Examples
+    --------
+    >>> import numpy as np, diffkit as dk
+    >>> def f(x):
+    ...     return np.sum(x**3)
+    >>> def my_gradient(x):
+    ...     return 2 * x**2
+    >>> result = dk.compare(f, np.array([1.0, 2.0]), methods=("reverse", my_gradient))
+    >>> result.agree, result.kind, result.findings[0].pattern
+    (False, 'DISAGREE', '0.666667 times the right value')
+    """
+    chosen = resolve(methods)
+    if referee not in ("auto", True, False, None):
+        raise ComparisonError(f"referee={referee!r} is unknown", 'referee="auto", True or False')
+    problem = pose(f, args, dict(kwargs or {}), argnums)
+    if not problem.deterministic:
+        return _unanswered(problem, "NONDETERMINISTIC", _changed(problem), seed)
+    if problem.refusal is not None:
+        return _unanswered(problem, "REFUSED", problem.refusal[1], seed)
+    notes = list(problem.notes)
+    if problem.low_precision:
+        notes += _precision_note(problem)
+    named = [name for name, _ in chosen]
+    if referee and not any(method in _NUMERIC_NAMES for method in named) and problem.columns <= _WITNESS_LIMIT:
+        chosen.append(("central", "central"))
+        notes.append("central was added as a witness that only evaluates f")
+    witnesses = [witness(problem, name, method, budget, seed) for name, method in chosen if method != "referee"]
+    _lend_spread(witnesses)
+    judged_by = _referee(problem, digits, force=referee is True or "referee" in named) \
+        if referee or "referee" in named else None
+    last = _last_look(problem)
+    if last is not None:
+        return _unanswered(problem, "NONDETERMINISTIC", last, seed)
+    exact = judged_by.value if judged_by is not None else None
+    judged = judge(problem, witnesses, judged_by, lambda: loss_by_rounding(problem, seed))
+    found = {w.method: _digits(problem, w, judged, exact) for w in witnesses}
+    verdict = pronounce(problem, witnesses, judged, found, digits)
+    said = formulas(problem, "symbolic" in named)
+    verdict = _with_proof(verdict, said, named)
+    rows = [_row(problem, w, judged, found[w.method]) for w in witnesses]
+    if judged_by is not None:
+        rows.append(_row(problem, judged_by, judged, None))
+    return _comparison(problem, verdict, rows, said, notes, seed)
+
+
+_NUMERIC_NAMES = ("central", "numeric", "forward-difference", "backward-difference")
+_digits = digits
+
+
+def _lend_spread(witnesses: Sequence[Witness]) -> None:
+    """A method too slow to be run again takes its rounding from another that walks the same program."""
+    readers = [w for w in witnesses if w.family in (RULES, SYMBOLIC) and w.ran]
+    measured = [w.spread for w in readers if w.spread is not None]
+    for w in readers:
+        if w.spread is None and measured:
+            w.spread = np.max(measured, axis=0)
+
+
+def _with_proof(verdict: Verdict, said: Formulas, named: Sequence[str]) -> Verdict:
+    """A gradient that is right here and refuted elsewhere on the branch is not right."""
+    if said.proof.proved is not False or verdict.agree is not True or not {"reverse", "forward"} & set(named):
+        return verdict
+    sentence = f"the methods agree at this point, but elsewhere they don't: {said.proof.sentence}"
+    finding = Finding("refuted", "reverse", (), 0, said.proof.sentence)
+    return Verdict("DISAGREE", False, sentence, (*verdict.findings, finding))
+
+
+def _changed(problem: Problem) -> str:
+    return (f"f is not deterministic: it returned {abridged(problem.value)} and then {abridged(problem.again)} for "
+            "the same arguments; fix its random state or pass it as an argument")
+
+
+def _last_look(problem: Problem) -> str | None:
+    """f once more, after everybody: has it kept its answer?"""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            now = problem.f(*copied(problem.args), **copied(problem.kwargs))
+        except Exception as error:
+            return f"f is not deterministic: it worked at first and then raised {type(error).__name__}: {error}"
+    if same(now, problem.value):
+        return None
+    return (f"f is not deterministic: it returned {abridged(problem.value)} at first and {abridged(now)} after "
+            "being differentiated; it keeps a state, or writes to an array of its own")
+
+
+def _precision_note(problem: Problem) -> list[str]:
+    """float32 is judged against a float64 run: are the two the same function?"""
+    high = problem.isolated().raised()
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            outs = tree.flatten(high.f(*high.args, **high.kwargs))[0]
+        except Exception as error:
+            return [f"f takes no float64 ({type(error).__name__}), so its float32 run has no better one beside it"]
+        allowed = 1e3 * problem.epsilon
+        far = [not np.allclose(np.asarray(a, np.complex128), np.asarray(b, np.complex128), rtol=allowed, atol=allowed,
+                               equal_nan=True) for a, b in zip(problem.outs, outs)]
+    kind = next(str(np.asarray(x).dtype) for x in (*problem.moving.leaves, *problem.outs)
+                if np.asarray(x).dtype.kind in "fc" and np.finfo(np.asarray(x).dtype).eps == problem.epsilon)
+    if any(far):
+        return [f"f differs between {kind} and float64 by more than rounding"]
+    return [f"{kind}: numeric methods and the referee ran on the same point in float64"]
+
+
+def _referee(problem: Problem, digits: int, force: bool) -> Witness | None:
+    """The recorded program on numbers of ``digits`` digits."""
+    from diffkit.comparison.referee import referee as run
+
+    at = problem.isolated()
+    at = at.raised() if problem.low_precision else at
+    start = time.perf_counter()
+    try:
+        found = run(at.f, at.moving, at.kwargs, digits=digits)
+    except RefereeError as error:
+        if force:
+            raise
+        return Witness("referee", REFEREE, SKIPPED, str(error.what).splitlines()[0])
+    except DiffkitError as error:
+        return Witness("referee", REFEREE, SKIPPED, str(error.what).splitlines()[0])
+    except Exception as error:  # the referee's failure is a row, not the end of the comparison
+        return Witness("referee", REFEREE, RAISED, f"{type(error).__name__}: {error}".splitlines()[0])
+    seconds = time.perf_counter() - start
+
+    def matrix(blocks: Sequence[Sequence[Array]]) -> Array:
+        return np.concatenate([np.concatenate([np.reshape(found.float_value(block), (out.size, -1)) for block in row],
+                                              axis=1) for out, row in zip(problem.outs, blocks)], axis=0)
+
+    value, left, right = matrix(found.blocks), matrix(found.left), matrix(found.right)
+    kink = np.concatenate([np.concatenate([np.reshape(block, (out.size, -1)) for block in row], axis=1)
+                           for out, row in zip(problem.outs, found.kink)], axis=0)
+    both = np.isfinite(left) & np.isfinite(right)
+    words = np.where(kink & both, KINK, np.where(np.isinf(left) & np.isinf(right), VERTICAL, "ok"))
+    note = _own_loss(problem, found)
+    if found.guards_changed:
+        lines = [line for line in found.guards_changed[:2] if not line.startswith("<")]
+        place = f" at {' and '.join(lines)}" if lines else ""
+        note += f"{'; ' * bool(note)}a hair away the branch{place} goes the other way"
+    return Witness("referee", REFEREE, OK, note, value=value, answer=problem.containers(value), words=words,
+                   left=left, right=right, evaluations=found.evaluations, seconds=seconds)
+
+
+def _own_loss(problem: Problem, found: Any) -> str:
+    """What f's own value has lost, if it is much."""
+    for out, exact in zip(problem.outs, found.values):
+        flat, true = out.reshape(-1), np.reshape(found.float_value(exact), -1)
+        with np.errstate(all="ignore"):
+            lost = np.abs(flat - true) > (1e-2 if problem.low_precision else 1e-6) * np.abs(true)
+        lost &= np.isfinite(flat) & (np.abs(true) > 1e-290)
+        if lost.any():
+            first = int(np.argmax(lost))
+            return f"f itself loses its digits here: it returns {flat[first]:.6g}, and is {true[first]:.6g}"
+    return ""
+
+
+def _row(problem: Problem, w: Witness, judged: Judgement, found: Array | None) -> Row:
+    worst = None
+    if found is not None and not np.isnan(found).all():
+        worst = round(float(np.nanmin(found)), 1)
+    error = None
+    if w.value is not None and w.family != REFEREE:
+        measured = w.claim if w.claim is not None else own_error(problem, w, 0.0 if w.spread is not None else KIN)
+        smooth = ~np.isin(judged.words, (KINK, JUMP, VERTICAL))
+        error = float(np.max(measured[smooth] if smooth.any() else measured, initial=0.0))
+    state = w.state
+    mask = judged.wrong.get(w.method)
+    if state == OK and mask is not None and mask.any():
+        state = "wrong"
+    answer = w.answer
+    ratio = None if w.seconds is None else w.seconds / max(problem.seconds, 1e-9)
+    shown = "" if w.value is None else abridged(w.value.reshape(-1))
+    return Row(w.method, w.family, answer, error, worst, w.evaluations, ratio, state, w.note, shown)
+
+
+def _unanswered(problem: Problem, kind: str, reason: str, seed: int) -> Comparison:
+    """A comparison that could not be made."""
+    return _comparison(problem, Verdict(kind, None, reason), [], Formulas(), problem.notes, seed)
+
+
+def _comparison(problem: Problem, verdict: Verdict, rows: Sequence[Row], said: Formulas, notes: Sequence[str],
+                seed: int) -> Comparison:
+    return Comparison(
+        kind=verdict.kind, agree=verdict.agree, verdict=verdict.sentence, rows=tuple(rows),
+        findings=verdict.findings, expressions=said.expressions, derivatives=said.derivatives,
+        conditions=said.conditions, latex=said.latex, mathml=said.mathml, proof=said.proof, function=problem.name,
+        point=describe_point(problem), value=abridged(problem.value),
+        shape=(problem.rows, problem.columns) if problem.refusal is None else (0, 0), notes=tuple(notes), seed=seed,
+        seconds=problem.seconds)
+

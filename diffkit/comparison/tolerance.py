@@ -1,0 +1,78 @@
+"""How far apart two right derivatives may be: sums of measured errors, never a fixed rtol.
+
+E of an exact method or a caller's function is its rounding: twice what it moves under
+x(1 + k eps), a few units of the last place, and a share of the row's largest
+contribution, ``reach``.  That last part exists because a gradient through an
+ill-conditioned constant (a solve with a fixed matrix) shows no spread: it is 1e-10
+between strangers, 1e-13 among methods that walk the same recorded program, and with a
+50-digit referee at hand it is replaced by what rounding was *seen* to do (``shaking``).
+E of a numeric method is its claim.
+
+An additive tolerance may excuse a difference, it may never certify agreement: an entry
+counts as resolved only when two families agree on three of its digits or better.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from diffkit.comparison.methods import RULES, SYMBOLIC, USER, Witness
+from diffkit.comparison.problem import Array, Problem
+
+#: Shares of the row's reach, in units of 2.2e-16: about 1e-10 and 1e-13.
+STRANGERS, KIN = 450_000.0, 450.0
+_UNITS = 16.0
+#: A coordinate near 0 must not excuse everything: reach is at most this much of the row's largest entry.
+_FURTHEST = 1e3
+
+
+def reach(problem: Problem, value: Array) -> Array:
+    """max_j |g_j x_j| / |x_i| along each row: the entry that would move f as much as the largest does."""
+    size = np.abs(np.asarray(problem.point))
+    largest = float(np.max(size, initial=0.0))
+    size = np.where(size > 0, size, largest if largest > 0 else 1.0)
+    magnitude = np.where(np.isfinite(value), np.abs(value), 0.0)
+    with np.errstate(all="ignore"):
+        furthest = np.max(magnitude * size, axis=1, keepdims=True, initial=0.0) / size
+    return np.minimum(np.nan_to_num(furthest, nan=np.inf), _FURTHEST * np.max(magnitude, axis=1, keepdims=True,
+                                                                           initial=0.0))
+
+
+def own_error(problem: Problem, witness: Witness, share: float) -> Array:
+    """E of one witness, entry by entry."""
+    assert witness.value is not None
+    value = witness.value
+    magnitude = np.where(np.isfinite(value), np.abs(value), 0.0)
+    if witness.claim is not None and not witness.exact:
+        claim = np.nan_to_num(witness.claim, nan=np.inf, posinf=np.inf)
+        return np.asarray(claim + 8 * 2.3e-16 * magnitude)
+    moved = 0.0 if witness.spread is None else 2 * np.nan_to_num(witness.spread, nan=0.0, posinf=0.0)
+    if witness.claim is not None:
+        moved = np.nan_to_num(witness.claim, nan=np.inf, posinf=np.inf)
+    if problem.low_precision and witness.claim is None:
+        largest = np.max(magnitude, axis=1, keepdims=True, initial=0.0)
+        return np.asarray(moved + _UNITS * problem.epsilon * largest)
+    epsilon = min(problem.epsilon, 2.3e-16)
+    return np.asarray(moved + _UNITS * epsilon * magnitude + share * epsilon * reach(problem, value))
+
+
+def pair_share(one: Witness, other: Witness) -> float:
+    """KIN for two methods that walk the recorded program, STRANGERS else."""
+    kin = {RULES, SYMBOLIC}
+    return KIN if one.family in kin and other.family in kin else STRANGERS
+
+
+def spread_along_row(problem: Problem, loss: Array) -> Array:
+    """A loss seen at one entry may fall on any other that moves f as much."""
+    return np.asarray(loss + reach(problem, loss))
+
+
+def loss_share(witness: Witness) -> float:
+    """How many times the loss seen another order of the same operations may lose."""
+    return 100.0 if witness.family == USER else 10.0
+
+
+def agree_closely(a: Array, b: Array) -> Array:
+    """The same to three digits (two zeros are)."""
+    with np.errstate(all="ignore"):
+        return np.asarray(np.abs(a - b) <= 1e-3 * np.maximum(np.abs(a), np.abs(b)))
