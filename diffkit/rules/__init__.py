@@ -8,17 +8,44 @@ module is one family.
 import numpy as np
 
 from diffkit.rules import (  # noqa: F401  (imported to fill the table)
+    applying,
     arithmetic,
+    complex,
     contractions,
+    convolution,
+    counting,
+    cumulative,
+    differences,
+    eigen,
+    einsum,
     exponential,
+    extrema,
+    fft,
     flat,
     indexing,
+    joining,
     linalg,
+    norms,
+    padding,
+    quantiles,
+    questions,
+    ranges,
+    rearranging,
     reductions,
+    selection,
+    sets,
     shapes,
+    singular,
+    sorting,
+    special,
+    statistics,
     trigonometric,
+    ufunc_methods,
+    writing,
 )
 from diffkit.rules.kinds import FUNCTIONS, TABLE, Elementwise
+
+ufunc_methods.register()
 
 __all__ = ["FUNCTIONS", "ROWS", "TABLE"]
 

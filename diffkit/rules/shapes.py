@@ -1,4 +1,9 @@
-"""Shapes: functions that move entries without changing them.  Linear, all of them."""
+"""Shapes: functions that give the same entries another shape, and casts of their type.
+
+Which shape, and which order of axes, NumPy is asked on an empty stand-in: an array of
+shape (0, 1, 2, …) comes back with its axes' numbers as its shape.  So wrong axes raise
+NumPy's own errors.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +11,121 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.rules.domains import ANY, REAL
-from diffkit.rules.kinds import FUNCTIONS, answers, conform, general, linear
+from diffkit.rules.calls import as_array, plain
+from diffkit.rules.kinds import FUNCTIONS, Flat, Linear, answers, conform, linear
 
-RESHAPE = linear(np.reshape, lambda g, shapes, i, shape, order="C": RESHAPE(g, shape=shapes[0], order=order),
+
+def _reshape(a: Any, shape: Any, order: Any = "C") -> Any:
+    return np.reshape(a, shape, order)
+
+
+RESHAPE: Linear = linear(_reshape, lambda g, shapes, i, shape, order="C": RESHAPE(g, shape=shapes[0], order=order),
                  name="reshape")
-TRANSPOSE = linear(np.transpose, lambda g, shapes, i, axes: TRANSPOSE(
+TRANSPOSE: Linear = linear(np.transpose, lambda g, shapes, i, axes: TRANSPOSE(
     g, axes=None if axes is None else tuple(int(j) for j in np.argsort([a % len(axes) for a in axes]))),
     name="transpose")
 BROADCAST_TO = linear(np.broadcast_to, lambda g, shapes, i, shape: conform(g, shapes[0], g.dtype),
                       name="broadcast_to")
-FUNCTIONS[np.broadcast_to] = lambda array, shape, subok=False: BROADCAST_TO(array, shape=shape)
+
+
+@answers(np.broadcast_to)
+def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
+    """Repeat along new axes and axes of length one."""
+    return BROADCAST_TO(as_array(array), shape=tuple(shape) if type(shape) is list else shape)
+
+
+@answers(np.broadcast_arrays)
+def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
+    """All the arrays in their common shape."""
+    arrays = [as_array(a) for a in args]
+    shape = np.broadcast_shapes(*(a.shape for a in arrays))
+    return tuple(a if a.shape == shape else np.broadcast_to(a, shape) for a in arrays)
+
+
+def _fortran(a: Any) -> bool:
+    return bool(a.flags.fnc)
 
 
 @answers(np.reshape)
-def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: Any = None) -> Any:
+def reshape(a: Any, /, shape: Any, order: Any = "C", *, copy: Any = None) -> Any:
     """The same entries in another shape."""
+    a = as_array(a)
+    if copy is False:  # whether a view is possible: NumPy's own error where it is not
+        np.reshape(np.lib.stride_tricks.as_strided(np.empty(1), a.shape, a.strides), shape, order, copy=False)
+    shape = plain(shape)
+    if order in (None, "C"):
+        return RESHAPE(a, shape=shape)
+    if order == "A":
+        return RESHAPE(a, shape=shape, order="F" if _fortran(a) else "C")
     return RESHAPE(a, shape=shape, order=order)
+
+
+@answers(np.ravel)
+def ravel(a: Any, order: Any = "C") -> Any:
+    """All entries in one dimension; ``order="K"`` follows the memory."""
+    a = as_array(a)
+    if order == "K":
+        axes = sorted(range(len(a.shape)), key=lambda i: -abs(a.strides[i]))
+        return RESHAPE(np.transpose(a, axes), shape=(-1,))
+    return reshape(a, (-1,), order)
 
 
 @answers(np.transpose)
 def transpose(a: Any, axes: Any = None) -> Any:
     """Axes reversed, or in the order given."""
-    return TRANSPOSE(a, axes=None if axes is None else tuple(axes))
+    return TRANSPOSE(as_array(a), axes=None if axes is None else tuple(axes))
+
+
+FUNCTIONS[getattr(np, "permute_dims", np.transpose)] = transpose
+
+
+def _turned(a: Any, fun: Any, *args: Any) -> Any:
+    """``a`` with its axes in the order that NumPy's function gives them."""
+    a = as_array(a)
+    return TRANSPOSE(a, axes=fun(np.empty(range(len(a.shape))), *args).shape)
+
+
+@answers(np.moveaxis)
+def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    """Some axes at new places, the others in their order."""
+    return _turned(a, np.moveaxis, source, destination)
+
+
+@answers(np.rollaxis)
+def rollaxis(a: Any, axis: Any, start: Any = 0) -> Any:
+    """One axis moved back until it lies before ``start``."""
+    return _turned(a, np.rollaxis, axis, start)
+
+
+@answers(np.swapaxes)
+def swapaxes(a: Any, axis1: Any, axis2: Any) -> Any:
+    """Two axes exchanged."""
+    return _turned(a, np.swapaxes, axis1, axis2)
+
+
+@answers(np.matrix_transpose)
+def matrix_transpose(x: Any, /) -> Any:
+    """The last two axes exchanged."""
+    return _turned(x, np.matrix_transpose)
+
+
+def _as_shaped(a: Any, fun: Any, *args: Any) -> Any:
+    """``a`` in the shape that NumPy's function gives it."""
+    a = as_array(a)
+    shape = fun(np.broadcast_to(0, a.shape), *args).shape
+    return a if shape == a.shape else RESHAPE(a, shape=shape)
+
+
+@answers(np.squeeze)
+def squeeze(a: Any, axis: Any = None) -> Any:
+    """Without axes of length one."""
+    return _as_shaped(a, np.squeeze, axis)
 
 
 @answers(np.expand_dims)
 def expand_dims(a: Any, axis: Any) -> Any:
     """New axes of length one."""
+    a = as_array(a)
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
     ndim = len(a.shape) + len(axes)
     axes = np.lib.array_utils.normalize_axis_tuple(axes, ndim)
@@ -41,61 +133,39 @@ def expand_dims(a: Any, axis: Any) -> Any:
     return RESHAPE(a, shape=tuple(1 if i in axes else next(rest) for i in range(ndim)))
 
 
-CONCATENATE = linear(lambda *arrays, axis: np.concatenate(arrays, axis),
-                     lambda g, shapes, i, axis: _piece(g, shapes, i, axis), name="concatenate")
+def _at_least(fun: Any) -> Any:
+    def at_least(*arys: Any) -> Any:
+        results = tuple(_as_shaped(a, fun) for a in arys)
+        return results[0] if len(results) == 1 else results
+    return answers(fun)(at_least)
 
 
-def _piece(g: Any, shapes: Any, i: int, axis: int) -> Any:
-    axis %= len(g.shape)
-    start = 0
-    for shape in shapes[:i]:
-        start += shape[axis]
-    return g[(slice(None),) * axis + (slice(start, start + shapes[i][axis]),)]
+atleast_1d, atleast_2d, atleast_3d = map(_at_least, (np.atleast_1d, np.atleast_2d, np.atleast_3d))
 
 
-@answers(np.concatenate)
-def concatenate(arrays: Any, /, axis: int | None = 0, out: Any = None, *, dtype: Any = None,
-                casting: str = "same_kind") -> Any:
-    """Join along an axis."""
-    if axis is None:
-        arrays, axis = [np.reshape(a, (-1,)) for a in arrays], 0
-    return CONCATENATE(*arrays, axis=axis)
+@answers(np.meshgrid)
+def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
+    """Coordinates of a grid, one array for each axis."""
+    ndim = len(xi)
+    if indexing not in ("xy", "ij"):
+        raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
+    grid = []
+    for i, x in enumerate(xi):
+        place = 1 - i if indexing == "xy" and ndim > 1 and i < 2 else i
+        grid.append(np.reshape(as_array(x), tuple(-1 if j == place else 1 for j in range(ndim))))
+    return tuple(grid) if sparse else broadcast_arrays(*grid)
 
 
-@answers(np.stack)
-def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
-    """Join along a new axis."""
-    return concatenate([np.expand_dims(a, axis) for a in arrays], axis)
-
-
-
-def _where_jvp(y: Any, args: Any, tangents: Any) -> Any:
-    condition, _, _ = args
-    _, ta, tb = tangents
-    return np.where(condition, 0 if ta is None else ta, 0 if tb is None else tb)
-
-
-# Choosing is linear in what is chosen from; the branch not taken gets a zero.
-WHERE = general(np.where, jvp=_where_jvp,
-                vjp=lambda g, y, args: (None, np.where(args[0], g, 0), np.where(args[0], 0, g)),
-                symbol="Piecewise((y, x), (z, True))", domain=(ANY, REAL, REAL))
-
-
-@answers(np.where)
-def where(condition: Any, /, *choices: Any) -> Any:
-    """Entries of one array or the other; with a condition alone, the indices where it holds."""
-    if not choices:
-        return np.nonzero(condition)
-    a, b = choices
-    return WHERE(condition, a, b)
-
+# --- the type of the entries -----------------------------------------------------------------
 
 ASTYPE = linear(lambda a, dtype: a.astype(dtype), lambda g, shapes, i, dtype: g, name="astype")
+STAIRCASE = Flat(lambda a, dtype: a.astype(dtype), name="astype_flat")
 
 
 def astype(a: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     """Another precision; to integers or booleans the function is a staircase, hence flat."""
-    return ASTYPE(a, dtype=np.dtype(dtype))
+    dtype = np.dtype(dtype)
+    return (ASTYPE if dtype.kind in "fc" else STAIRCASE)(a, dtype=dtype)
 
 
-FUNCTIONS["astype"] = astype
+FUNCTIONS["astype"] = FUNCTIONS[getattr(np, "astype", "astype")] = astype
