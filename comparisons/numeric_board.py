@@ -5,13 +5,15 @@
 
 Peers that are not installed print "-".  Nothing here depends on time.  Digits are
 -log10(largest error of the case / largest true derivative in it), between 0 and 16; a claim is
-honest if it holds for every element of the case.  A kink is owned by a method that fails,
-answers NaN, or claims at least a quarter of the gap between the slopes.
+honest if it holds for every element of the case, and useful if besides it is at most 1e-6 of the
+largest.  A kink is owned by a method that fails, answers NaN, or claims at least a quarter of the
+gap between the slopes.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib
 import math
 import sys
@@ -119,8 +121,20 @@ METHODS: dict[str, tuple[str, Callable[[Any], Method]]] = {
 }
 
 
-def judge(case: Case, method: Method) -> tuple[float, float, bool | None, bool, str]:
-    """Digits, evaluations an input, honest, kink owned, and a line about it."""
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """How a method did on one case; ``honest`` is None for a method that claims nothing."""
+
+    digits: float
+    evaluations: float
+    honest: bool | None
+    owned: bool
+    useful: bool
+    line: str
+
+
+def judge(case: Case, method: Method) -> Score:
+    """Run a method on a case, and measure."""
     count = 0
 
     def counted(x: Any) -> Any:
@@ -134,7 +148,7 @@ def judge(case: Case, method: Method) -> tuple[float, float, bool | None, bool, 
             warnings.simplefilter("ignore")
             values, claims = method(counted, case.x)
     except Exception as error:  # a peer that fails on a case is scored, not fatal
-        return 0.0, count / entries, None, True, f"{type(error).__name__}: {error}"
+        return Score(0.0, count / entries, None, True, False, f"{type(error).__name__}: {error}")
     errors = [mpmath.inf if math.isnan(value) else abs(mpmath.mpf(value) - truth)
               for value, truth in zip(values, case.truth)]
     unit = max(abs(truth) for truth in case.truth) or max(abs(float(case.f(case.x))), 1.0)
@@ -145,12 +159,14 @@ def judge(case: Case, method: Method) -> tuple[float, float, bool | None, bool, 
         owned = failed or (claims is not None and not claims[0] < case.gap / 4)
         # The truth at a kink is the whole interval: honest if the claim reaches it, owned if it admits it.
         honest = None if claims is None else failed or float(errors[0]) <= claims[0] + case.gap / 2
-        return digits, count / entries, honest, owned, f"{values} ± {claims}"
+        return Score(digits, count / entries, honest, owned, False, f"{values} ± {claims}")
     honest = None if claims is None else all(
         not math.isfinite(claim) or error <= claim for error, claim in zip(errors, claims))
     truths = [mpmath.nstr(truth, 17) for truth in case.truth]
     missed = list(map(float, errors))
-    return digits, count / entries, honest, False, f"{values} ± {claims}, true {truths}, errors {missed}"
+    useful = bool(honest) and claims is not None and max(claims) <= 1e-6 * unit
+    return Score(digits, count / entries, honest, False, useful,
+                 f"{values} ± {claims}, true {truths}, errors {missed}")
 
 
 def main() -> None:
@@ -161,35 +177,37 @@ def main() -> None:
     every = cases()
     kinks = sum(case.gap > 0 for case in every)
     print(f"{len(every)} functions and points, {kinks} of them at kinks; truth from mpmath at 50 digits\n")
-    print(f"{'':22}{'median':>8}{'worst 10%':>11}{'evaluations an input':>23}{'honest':>9}{'kinks':>8}")
-    print(f"{'':22}{'digits':>8}{'digits':>11}{'median':>14}{'95%':>9}{'claims':>9}{'owned':>8}")
+    print(f"{'':22}{'median':>8}{'worst 10%':>11}{'evaluations an input':>23}{'honest':>9}{'useful':>8}{'kinks':>8}")
+    print(f"{'':22}{'digits':>8}{'digits':>11}{'median':>14}{'95%':>9}{'claims':>9}{'claims':>8}{'owned':>8}")
     groups: list[str] = []
     for name, (module, make) in METHODS.items():
         try:
             method = make(importlib.import_module(module))
         except ImportError:
-            print(f"{name:22}{'-':>8}{'-':>11}{'-':>14}{'-':>9}{'-':>9}{'-':>8}")
+            print(f"{name:22}{'-':>8}{'-':>11}{'-':>14}{'-':>9}{'-':>9}{'-':>8}{'-':>8}")
             continue
         scores = [(case, judge(case, method)) for case in every]
         smooth = [score for case, score in scores if not case.gap]
-        digits, counts = [score[0] for score in smooth], [score[1] for _, score in scores]
-        claims = [score[2] for _, score in scores if score[2] is not None]
+        digits, counts = [score.digits for score in smooth], [score.evaluations for _, score in scores]
+        claims = [score.honest for _, score in scores if score.honest is not None]
         honest = f"{100 * np.mean(claims):.1f}%" if claims else "none"
-        owned = f"{sum(score[3] for case, score in scores if case.gap)}/{kinks}"
+        useful = f"{100 * np.mean([score.useful for score in smooth]):.0f}%" if claims else "none"
+        owned = f"{sum(score.owned for case, score in scores if case.gap)}/{kinks}"
         print(f"{name:22}{np.median(digits):8.1f}{np.quantile(digits, 0.1):11.1f}{np.median(counts):14.0f}"
-              f"{np.quantile(counts, 0.95):9.0f}{honest:>9}{owned:>8}")
+              f"{np.quantile(counts, 0.95):9.0f}{honest:>9}{useful:>8}{owned:>8}")
         if name == "diffkit":
             for group in dict.fromkeys(case.group for case in every):
                 mine = [score for case, score in scores if case.group == group]
-                groups.append(f"  {group:14}{len(mine):4}{np.median([score[0] for score in mine]):8.1f}"
-                              f"{np.quantile([score[0] for score in mine], 0.1):8.1f}"
-                              f"{np.median([score[1] for score in mine]):8.0f}"
-                              f"{100 * np.mean([bool(score[2]) for score in mine]):8.1f}%")
+                groups.append(f"  {group:14}{len(mine):4}{np.median([score.digits for score in mine]):8.1f}"
+                              f"{np.quantile([score.digits for score in mine], 0.1):8.1f}"
+                              f"{np.median([score.evaluations for score in mine]):8.0f}"
+                              f"{100 * np.mean([bool(score.honest) for score in mine]):8.1f}%")
             if options.misses:
                 for case, score in scores:
-                    if not score[2] or (score[0] < 10 and not case.gap) or (case.gap and not score[3]):
-                        print(f"    {case.group}: {case.name} at {case.x}: {score[0]:.1f} digits, {score[1]:.0f} "
-                              f"evaluations, honest {score[2]}: {score[4]}", file=sys.stderr)
+                    if not score.honest or (score.digits < 10 and not case.gap) or (case.gap and not score.owned):
+                        print(f"    {case.group}: {case.name} at {case.x}: {score.digits:.1f} digits, "
+                              f"{score.evaluations:.0f} evaluations, honest {score.honest}: {score.line}",
+                              file=sys.stderr)
     print("\ndiffkit by group: cases, median digits, worst tenth, evaluations, honest")
     print("\n".join(groups))
 
