@@ -209,7 +209,8 @@ def _near_kinks() -> Iterator[tuple[str, Callable[[Any], Any], float, Any]]:
 
 
 VECTORS: dict[str, tuple[Callable[..., Any], tuple[tuple[float, ...], ...]]] = {
-    "rosenbrock": (lambda m, x: sum(100 * (b - a * a) ** 2 + (1 - a) ** 2 for a, b in pairwise(x)), ((-1.2, 1.0), (0.3, 0.7, -0.4, 1.1), (1.5,) * 6)),
+    "rosenbrock": (lambda m, x: sum(100 * (b - a * a) ** 2 + (1 - a) ** 2 for a, b in pairwise(x)),
+                   ((-1.2, 1.0), (0.3, 0.7, -0.4, 1.1), (1.5,) * 6)),
     "log-sum-exp": (lambda m, x: m.log(sum(m.exp(v) for v in x)), ((0.1, 0.5, -2.0), (10.0, -3.0, 4.0, 9.0))),
     "beale": (lambda m, x: (1.5 - x[0] + x[0] * x[1]) ** 2 + (x[0] * x[1] ** 2) ** 2, ((1.0, 1.5), (-2.0, 0.3))),
     "branin": (lambda m, x: (x[1] - x[0] ** 2 / 8 + 1.6 * x[0]) ** 2 + m.cos(x[0]), ((2.0, 3.0), (-1.0, 9.0))),
