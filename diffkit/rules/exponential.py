@@ -1,8 +1,9 @@
 """Exponentials and logarithms.
 
 Partials are written in the form that keeps all digits: by the result where it is known
-(exp), by expm1 and log1p's own arguments near zero, by differences of logarithms for
-the log-sum family so that nothing overflows.
+(exp), by factors that don't cancel otherwise.  The log-sum family leans on a row of its
+own, the logistic function s(x) = 1/(1 + exp(-x)), whose derivative s(x) s(-x) closes on
+itself: derivatives of any order neither overflow nor cancel.
 """
 
 from __future__ import annotations
@@ -12,31 +13,46 @@ from typing import Any
 import numpy as np
 
 from diffkit.rules.domains import POSITIVE, REAL, above
-from diffkit.rules.kinds import elementwise
-
-_LN2, _LN10 = float(np.log(2.0)), float(np.log(10.0))
+from diffkit.rules.kinds import Elementwise, elementwise, over
 
 
-def _weight(y: Any, own: Any) -> Any:
-    """exp(own - y), 0 when own is -inf (there y may be -inf too)."""
-    dead = own == -np.inf
-    return np.where(dead, 0, np.exp(np.where(dead, 0, own) - np.where(dead, 0, y)))
+def _log_of(number: int, like: Any) -> Any:
+    """log(2) or log(10) in the precision of ``like`` (a float32 must not meet a float64)."""
+    return np.log(like.dtype.type(number))
+
+
+def _logistic(x: Any) -> Any:
+    if np.iscomplexobj(x):
+        return 1 / (1 + np.exp(-x))
+    small = np.exp(-np.abs(x))  # at most 1: nothing overflows
+    return np.where(x >= 0, 1, small)[()] / (1 + small)
+
+
+LOGISTIC: Elementwise = elementwise(_logistic, lambda y, x: y * LOGISTIC(-x), "1/(1 + exp(-x))", REAL, name="logistic")
+
+
+def _weight(y: Any, own: Any, other: Any, scale: Any = None) -> Any:
+    """The share of ``own`` in the sum: logistic(own - other), 0 when own is -inf."""
+    own, other = (x if hasattr(x, "dtype") else y.dtype.type(x) for x in (own, other))
+    same = (own == other) & np.isinf(own)
+    difference = np.where(same, 0, own - np.where(same, 0, other))
+    if scale is not None:
+        difference = difference * scale
+    return np.where(own == -np.inf, 0, LOGISTIC(np.where(own == -np.inf, 0, difference)))
 
 
 elementwise(np.exp, lambda y, x: y, "exp(x)", REAL)
-elementwise(np.exp2, lambda y, x: y * _LN2, "2**x", REAL)
+elementwise(np.exp2, lambda y, x: y * _log_of(2, y), "2**x", REAL)
 elementwise(np.expm1, lambda y, x: np.exp(x), "exp(x) - 1", REAL)
-elementwise(np.log, lambda y, x: 1 / x, "log(x)", POSITIVE, pinned={0.0: np.inf})
-elementwise(np.log2, lambda y, x: 1 / (x * _LN2), "log(x)/log(2)", POSITIVE, pinned={0.0: np.inf})
-elementwise(np.log10, lambda y, x: 1 / (x * _LN10), "log(x)/log(10)", POSITIVE, pinned={0.0: np.inf})
-elementwise(np.log1p, lambda y, x: 1 / (1 + x), "log(1 + x)", above(-1), pinned={-1.0: np.inf})
-elementwise(np.logaddexp, (lambda y, a, b: _weight(y, a), lambda y, a, b: _weight(y, b)),
-            "log(exp(x) + exp(y))", REAL, REAL, pinned={(-np.inf, 0.0): (0.0, 1.0)})
-
-
-def _weight2(y: Any, own: Any) -> Any:
-    return _weight(y * _LN2, own * _LN2)
-
-
-elementwise(np.logaddexp2, (lambda y, a, b: _weight2(y, a), lambda y, a, b: _weight2(y, b)),
-            "log(2**x + 2**y)/log(2)", REAL, REAL)
+elementwise(np.log, over(lambda y, x: x), "log(x)", POSITIVE, pinned={0.0: np.inf})
+elementwise(np.log2, lambda y, x: 1 / _log_of(2, x) / x, "log(x)/log(2)", POSITIVE, pinned={0.0: np.inf})
+elementwise(np.log10, lambda y, x: 1 / _log_of(10, x) / x, "log(x)/log(10)", POSITIVE, pinned={0.0: np.inf})
+elementwise(np.log1p, over(lambda y, x: 1 + x), "log(1 + x)", above(-1), pinned={-1.0: np.inf})
+LOGADDEXP = elementwise(np.logaddexp, (lambda y, a, b: _weight(y, a, b), lambda y, a, b: _weight(y, b, a)),
+                        "log(exp(x) + exp(y))", REAL, REAL,
+                        pinned={(-np.inf, 0.0): (0.0, 1.0), (0.0, -np.inf): (1.0, 0.0), (800.0, 0.0): (1.0, 0.0),
+                                (1.0, 1.0): (0.5, 0.5), (-np.inf, -np.inf): (0.0, 0.0)})
+elementwise(np.logaddexp2, (lambda y, a, b: _weight(y, a, b, _log_of(2, y)),
+                            lambda y, a, b: _weight(y, b, a, _log_of(2, y))),
+            "log(2**x + 2**y)/log(2)", REAL, REAL,
+            pinned={(-np.inf, 0.0): (0.0, 1.0), (1.0, 1.0): (0.5, 0.5)})

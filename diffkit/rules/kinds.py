@@ -43,6 +43,8 @@ Partial = Callable[..., Array] | int | None
 TABLE: dict[str, Rule] = {}
 #: What NumPy hands us (ufuncs and functions) -> the callable that answers it.
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+#: Functions without a derivative, on purpose: the reason, and what to write instead.
+REFUSED: dict[Any, tuple[str, str]] = {}
 
 #: Set by ``diffkit.reverse``: transposes a linear function, for a general row that
 #: states only one of its two maps.
