@@ -7,7 +7,7 @@ neighbours may agree by accident, a coarse part of the ladder may agree on anoth
 function than the one at x (aliasing, a kink or jump nearby), and noise may be anything.
 So an entry is admitted only if *every finer level* agrees with it within that level's
 noise; if the noise had to be enlarged for that, the claim grows with it; and the sharp
-estimate (the finer neighbour alone) is used only where the column converges as its
+estimate (the finer neighbour, mostly) is used only where the column converges as its
 theory says.  Among the admitted entries the smallest claim wins.
 """
 
