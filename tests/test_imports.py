@@ -19,11 +19,12 @@ FLOORS = [
     {"errors", "tree"},
     {"rules", "numeric"},
     {"traced"},
-    {"buffers"},
+    {"buffers", "masked", "quiet"},
     {"dual", "tape"},
     {"reverse", "exact", "sparsity", "drawing", "blame", "arguments"},
     {"symbolic"},
     {"transforms", "custom", "numpy"},
+    {"selftest"},
     {"comparison", "testing", "strategies", "expressions"},
     {"nn", "optim", "schedules", "train"},
     {"cli", "pytest_plugin", "targets"},
@@ -99,7 +100,7 @@ def test_the_core_imports_numpy_alone() -> None:
     loaded = run("import sys, numpy; before = set(sys.modules); import diffkit; "
                  "print(*sorted({name.split('.')[0] for name in set(sys.modules) - before}))").split()
     packages = {name for name in loaded if not name.startswith("_") and name not in sys.stdlib_module_names}
-    assert packages == {"diffkit"}
+    assert packages - {"numpy"} == {"diffkit"}  # np.fft is one of NumPy's lazy modules
 
 
 @pytest.mark.parametrize("heavy", ["sympy", "scipy", "matplotlib", "mpmath", "rich"])

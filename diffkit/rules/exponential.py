@@ -28,7 +28,8 @@ def _logistic(x: Any) -> Any:
     return np.where(x >= 0, 1, small)[()] / (1 + small)
 
 
-LOGISTIC: Elementwise = elementwise(_logistic, lambda y, x: y * LOGISTIC(-x), "1/(1 + exp(-x))", REAL, name="logistic")
+LOGISTIC: Elementwise = elementwise(_logistic, lambda y, x: y * LOGISTIC(-x), "1/(1 + exp(-x))", REAL,
+                                    name="logistic")
 
 
 def _weight(y: Any, own: Any, other: Any, scale: Any = None) -> Any:

@@ -48,9 +48,9 @@ def _sinc(x: Any, n: int) -> Any:
 
 
 SINC_DERIVATIVE: Elementwise = elementwise(_sinc, (lambda y, x, n: SINC_DERIVATIVE(x, n + 1), None), None, NONZERO,
-                              name="sinc_derivative",
-                              pinned={(0.0, 1): (-math.pi ** 2 / 3, 0.0), (0.0, 2): (0.0, 0.0),
-                                      (0.0, 3): (math.pi ** 4 / 5, 0.0)})
+                                           name="sinc_derivative",
+                                           pinned={(0.0, 1): (-math.pi ** 2 / 3, 0.0), (0.0, 2): (0.0, 0.0),
+                                                   (0.0, 3): (math.pi ** 4 / 5, 0.0)})
 SINC = elementwise(np.sinc, lambda y, x: SINC_DERIVATIVE(x, 1), "sin(pi*x)/(pi*x)", NONZERO, pinned={0.0: 0.0})
 
 # A trapezoidal sum of a periodic function converges geometrically: with this many nodes
@@ -81,6 +81,7 @@ def _i0(x: Any, n: int) -> Any:
     return (y * np.sign(x) if n % 2 else y).astype(x.dtype)
 
 
-I0_DERIVATIVE: Elementwise = elementwise(_i0, (lambda y, x, n: I0_DERIVATIVE(x, n + 1), None), None, REAL, name="i0_derivative",
-                            pinned={(0.0, 1): (0.5, 0.0), (0.0, 2): (0.0, 0.0), (0.0, 3): (0.375, 0.0)})
+I0_DERIVATIVE: Elementwise = elementwise(_i0, (lambda y, x, n: I0_DERIVATIVE(x, n + 1), None), None, REAL,
+                                         name="i0_derivative",
+                                         pinned={(0.0, 1): (0.5, 0.0), (0.0, 2): (0.0, 0.0), (0.0, 3): (0.375, 0.0)})
 I0 = elementwise(np.i0, lambda y, x: I0_DERIVATIVE(x, 1), "besseli(0, x)", REAL, pinned={0.0: 0.0})
