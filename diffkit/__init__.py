@@ -31,6 +31,7 @@ from diffkit.transforms import (
 
 if TYPE_CHECKING:
     from diffkit import nn, numeric, optim, schedules, symbolic
+    from diffkit.blame import explain, kinks
     from diffkit.comparison import Comparison, compare
     from diffkit.custom import black_box, checkpoint, custom_jvp, custom_vjp, implicit
 
@@ -45,12 +46,14 @@ __all__ = [
     "custom_vjp",
     "derivative",
     "errors",
+    "explain",
     "grad",
     "hessian",
     "hvp",
     "implicit",
     "jacobian",
     "jvp",
+    "kinks",
     "nn",
     "numeric",
     "optim",
@@ -71,7 +74,9 @@ _LAZY = {
     "compare": "diffkit.comparison",
     "custom_jvp": "diffkit.custom",
     "custom_vjp": "diffkit.custom",
+    "explain": "diffkit.blame",
     "implicit": "diffkit.custom",
+    "kinks": "diffkit.blame",
     "nn": "",
     "numeric": "",
     "optim": "",
