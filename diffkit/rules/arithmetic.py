@@ -131,7 +131,7 @@ for _fun, _symbol in ((np.maximum, "Max(x, y)"), (np.minimum, "Min(x, y)"),
 
 elementwise(np.copysign, (lambda y, a, b: np.sign(a) * np.sign(y), None), "Abs(x)*sign(y)", NONZERO, NONZERO,
             pinned={(0.0, -1.0): (0.0, 0.0)})
-elementwise(np.ldexp, (lambda y, a, n: _power_of_two(n, y), None), None, REAL,
+elementwise(np.ldexp, (lambda y, a, n: _power_of_two(n, y), None), "x*2**y", REAL,
             pinned={(1.0, 3): (8.0, 0.0), (0.5, -2): (0.25, 0.0)})
 # A step in x, but at x = 0 the value is the second argument itself.
 elementwise(np.heaviside, (None, lambda y, x, h: np.equal(x, 0) * np.ones_like(y)), "Heaviside(x, y)", NONZERO, REAL,

@@ -51,7 +51,7 @@ SINC_DERIVATIVE: Elementwise = elementwise(_sinc, (lambda y, x, n: SINC_DERIVATI
                                            name="sinc_derivative",
                                            pinned={(0.0, 1): (-math.pi ** 2 / 3, 0.0), (0.0, 2): (0.0, 0.0),
                                                    (0.0, 3): (math.pi ** 4 / 5, 0.0)})
-SINC = elementwise(np.sinc, lambda y, x: SINC_DERIVATIVE(x, 1), "sin(pi*x)/(pi*x)", NONZERO, pinned={0.0: 0.0})
+SINC = elementwise(np.sinc, lambda y, x: SINC_DERIVATIVE(x, 1), "sinc(pi*x)", NONZERO, pinned={0.0: 0.0})
 
 # A trapezoidal sum of a periodic function converges geometrically: with this many nodes
 # on a quarter of the circle the error is below roundoff up to i0's overflow at 713.
