@@ -82,7 +82,7 @@ def hessian_by(method: str, f: Function, argnums: Argnums) -> Function:
         scalar_result(f, f(*moving.merge(moving.leaves), **kwargs), None, False)
         if method == "symbolic":
             from diffkit import symbolic
-            rows = symbolic.hessian_leaves(f, moving, kwargs)
+            rows: list[Any] = symbolic.hessian_leaves(f, moving, kwargs)
         else:
             rows = _numeric_hessian(f, moving, kwargs)
         return moving.answer([moving.answer(row) for row in rows])
