@@ -12,11 +12,12 @@ stand together against the referee, it is the recording that is doubted.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from diffkit.comparison.methods import NUMERIC, USER, Witness
+from diffkit.comparison.methods import NUMERIC, RULES, USER, Witness
 from diffkit.comparison.problem import Array, Problem
 from diffkit.comparison.tolerance import (
     KIN,
@@ -70,33 +71,41 @@ def judge(problem: Problem, witnesses: Sequence[Witness], referee: Witness | Non
     words, left, right = _kinds_of_points(shape, differences, referee)
     finite = np.broadcast_to(np.isfinite(np.concatenate([np.reshape(o, -1) for o in problem.outs]))[:, None], shape)
     live = finite & (words != JUMP) & (words != VERTICAL)
+    seen = functools.cache(lambda: _loss(problem, rounding))
     reference, wrong, undecided = _by_majority(problem, ran, live)
     source, doubted = "", none
     exact = None if referee is None else referee.value
     if exact is not None:
         held = live & np.isfinite(exact) & (words != KINK)
-        by_referee = _by_referee(problem, ran, exact, held, rounding)
+        by_referee = _by_referee(problem, ran, exact, held, seen)
         doubted = _doubted(ran, by_referee, held)
         held &= ~doubted
         source = "referee" if held.any() or (words == KINK).any() else ""
         reference = np.where(held, exact, reference)
         undecided = undecided & ~held
         wrong = {name: np.where(held, by_referee[name], mask) for name, mask in wrong.items()}
+    if exact is None and any(mask.any() for mask in wrong.values()):
+        excused = _excused(ran, reference, seen())
+        wrong = {name: mask & ~excused[name] for name, mask in wrong.items()}
+        undecided = undecided & np.any(list(wrong.values()), axis=0)
     kinked = live & (words == KINK)
     if kinked.any():
         reference = np.where(kinked, (left + right) / 2, reference)
         undecided = undecided & ~kinked
         wrong = {w.method: np.where(kinked, _outside(problem, w, left, right), wrong[w.method]) for w in ran}
-    if differences is not None:
-        # Stairs: differences see what the steps approximate, the code's own derivative is flat.
-        wrong[differences.method] = wrong[differences.method] & ~((words == STAIRCASE) & (reference == 0))
+    if differences is not None and (words == STAIRCASE).any():
+        flat = (words == STAIRCASE) & _flat(ran, shape)
+        reference = np.where(flat, 0.0, reference)
+        wrong = _on_stairs(ran, differences, wrong, flat)
+        undecided = undecided & ~flat
     for steep in (referee, differences):
         if steep is not None and steep.value is not None:
             reference = np.where(words == VERTICAL, steep.value, reference)
     words = np.where(finite, words, "nonfinite")
     verdict = Judgement(reference, source, wrong, undecided, none, none, words, left, right, doubted)
-    verdict.unresolved = live & (words != KINK) & _unresolved(problem, ran, verdict, exact)
-    verdict.ill = live & (words != KINK) & _ill_conditioned(problem, ran, verdict, exact)
+    plain = live & (words != KINK) & ~((words == STAIRCASE) & _flat(ran, shape))
+    verdict.unresolved = plain & _unresolved(problem, ran, verdict, exact)
+    verdict.ill = plain & _ill_conditioned(problem, ran, verdict, exact)
     return verdict
 
 
@@ -174,10 +183,8 @@ def _by_majority(problem: Problem, ran: Sequence[Witness], live: Array) -> tuple
 
 
 def _by_referee(problem: Problem, ran: Sequence[Witness], referee: Array, held: Array,
-                rounding: Callable[[], Array | None]) -> dict[str, Array]:
+                seen: Callable[[], Array | None]) -> dict[str, Array]:
     """Who misses 50 digits by more than rounding can explain."""
-    loss: Array | None = None
-    asked = False
     wrong = {}
     for w in ran:
         assert w.value is not None
@@ -186,9 +193,7 @@ def _by_referee(problem: Problem, ran: Sequence[Witness], referee: Array, held: 
         allowed = own_error(problem, w, KIN) + 2.3e-16 * np.abs(referee)
         missed = held & (apart > allowed)
         if missed.any():  # differences see f as rounding leaves it: they need the excuse as well
-            if not asked:
-                asked, seen = True, rounding()
-                loss = None if seen is None else spread_along_row(problem, seen)
+            loss = seen()
             if loss is not None:
                 missed &= apart > allowed + loss_share(w) * loss
             if w.family == USER:  # a stranger's algorithm may lose a little more; not a tenth of the entry
@@ -196,6 +201,33 @@ def _by_referee(problem: Problem, ran: Sequence[Witness], referee: Array, held: 
                 missed &= (apart > grey) | (apart > 0.1 * np.abs(referee))
         wrong[w.method] = missed
     return wrong
+
+
+def _loss(problem: Problem, rounding: Callable[[], Array | None]) -> Array | None:
+    seen = rounding()
+    return None if seen is None else spread_along_row(problem, seen)
+
+
+def _excused(ran: Sequence[Witness], reference: Array, loss: Array | None) -> dict[str, Array]:
+    """Without a referee: what shaken operands explain is nobody's error."""
+    with np.errstate(all="ignore"):
+        return {w.method: np.zeros(reference.shape, bool) if loss is None else
+                np.abs(w.value - reference) <= loss_share(w) * loss for w in ran}
+
+
+def _flat(ran: Sequence[Witness], shape: tuple[int, int]) -> Array:
+    """Where the rules say zero."""
+    said = [np.asarray(w.value) == 0 for w in ran if w.family == RULES]
+    return np.asarray(np.all(said, axis=0)) if said else np.zeros(shape, bool)
+
+
+def _on_stairs(ran: Sequence[Witness], differences: Witness, wrong: dict[str, Array],
+               flat: Array) -> dict[str, Array]:
+    """Where f moves in steps, 0 is the code's derivative and the slope of the stairs what it stands for."""
+    slope, claim = np.asarray(differences.value), np.nan_to_num(np.asarray(differences.claim), nan=0.0, posinf=0.0)
+    with np.errstate(all="ignore"):
+        return {w.method: wrong[w.method] & ~(flat & (
+            (np.asarray(w.value) == 0) | (np.abs(w.value - slope) <= 2 * claim + 1e-3 * np.abs(slope)))) for w in ran}
 
 
 def _doubted(ran: Sequence[Witness], wrong: dict[str, Array], held: Array) -> Array:
@@ -241,14 +273,15 @@ def _ill_conditioned(problem: Problem, ran: Sequence[Witness], verdict: Judgemen
     lost = 1e-6 if not problem.low_precision else 1e-2
     with np.errstate(all="ignore"):
         for w in ran:
-            if not w.exact or w.value is None:
-                continue
+            if not w.exact or w.value is None or w.claim is not None:
+                continue  # a claim already says what was lost
             if referee is not None and verdict.source == "referee":
                 apart = np.nan_to_num(np.abs(w.value - referee), nan=0.0)
                 scale = np.abs(referee)
             else:
                 apart = np.zeros(ill.shape) if w.spread is None else 2 * np.nan_to_num(w.spread)
-                scale = np.abs(w.value)
+                scale = np.minimum(np.abs(w.value), np.abs(verdict.reference))
+                apart = np.maximum(apart, np.nan_to_num(np.abs(w.value - verdict.reference), nan=0.0))
             ill |= (apart > lost * scale) & (apart > 1e-4 * lost * reach(problem, scale)) & ~verdict.wrong[w.method]
     return ill
 
@@ -261,7 +294,8 @@ def digits(problem: Problem, witness: Witness, verdict: Judgement, referee: Arra
         row = np.max(np.where(np.isfinite(referee), np.abs(referee), 0.0), axis=1, keepdims=True, initial=0.0)
         scale = np.where(np.abs(referee) > 0, np.abs(referee), np.where(row > 0, row, 1.0))
         relative = np.abs(witness.value - referee) / scale
-        found = np.clip(-np.log10(relative), 0.0, _FULL_DIGITS)
+        found = np.clip(-np.log10(relative), 0.0, _FULL_DIGITS) + 0.0
     found = np.where(np.isnan(relative), 0.0, found)
-    judged = np.isfinite(referee) & np.isin(verdict.words, ("ok", "one-sided", NOISY, STAIRCASE))
+    silent = np.zeros(found.shape, bool) if witness.claim is None else ~np.isfinite(witness.claim)
+    judged = np.isfinite(referee) & ~silent & np.isin(verdict.words, ("ok", "one-sided", NOISY, STAIRCASE))
     return np.where(judged, found, np.nan)

@@ -92,6 +92,8 @@ class Problem:
     again: Any = None
     deterministic: bool = True
     notes: list[str] = dataclasses.field(default_factory=list)
+    #: Whether the result was computed from what moves, as far as a trace can tell.
+    depends: bool = True
 
     @functools.cached_property
     def name(self) -> str:
@@ -290,7 +292,7 @@ def pose(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Ar
         if problem.rows == 0 or problem.columns == 0:
             problem.refusal = EMPTY, "there is nothing to compare: f's argument or result has no entries"
         elif not any(np.isfinite(out).any() for out in problem.outs):
-            problem.refusal = NOT_FINITE, f"f is {_short(value)} at this point: it has no derivative to compare"
+            problem.refusal = NOT_FINITE, f"f is {_plain(value)} at this point: it has no derivative to compare"
         elif not np.all(np.isfinite(problem.point)):
             problem.refusal = NOT_FINITE, "the point holds NaN or infinity: there is no derivative to compare"
     return problem
@@ -325,6 +327,11 @@ def _refusal(leaves: Sequence[Any]) -> tuple[str, str] | None:
         if kind not in "fciu":
             return NOT_NUMERIC, f"f returned {_short(leaf)} ({type(leaf).__name__}), which is not a number"
     return None
+
+
+def _plain(value: Any) -> str:
+    """A number without its type."""
+    return str(value) if np.ndim(value) == 0 and isinstance(value, (float, complex)) else _short(value)
 
 
 def _short(value: Any) -> str:

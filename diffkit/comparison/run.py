@@ -7,6 +7,7 @@ numbers; the judge compares entry by entry; the verdict is put into words.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ from diffkit.comparison.methods import (
 )
 from diffkit.comparison.problem import Array, Function, Problem, copied, pose, same
 from diffkit.comparison.report import abridged, describe_point
-from diffkit.comparison.result import Comparison, Row
+from diffkit.comparison.result import Comparison, Proof, Row
 from diffkit.comparison.shaking import loss_by_rounding
 from diffkit.comparison.tolerance import KIN, own_error
 from diffkit.comparison.verdict import Finding, Verdict, pronounce
@@ -40,11 +41,13 @@ from diffkit.errors import ComparisonError, DiffkitError, RefereeError
 
 #: A point with more entries than this gets no numeric witness that was not asked for.
 _WITNESS_LIMIT = 2000
+#: A Jacobian with more entries than this is not refereed unless that is asked for.
+_REFEREED = 20_000
 
 
 def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT, argnums: Argnums = 0,
             referee: str | bool = "auto", kwargs: Mapping[str, Any] | None = None, seed: int = 0,
-            digits: int = 50, budget: float = 20.0) -> Comparison:
+            digits: int = 50, budget: float = 10.0) -> Comparison:
     """Differentiate f at a point by several methods, and judge whether the answers are right.
 
     Parameters
@@ -117,6 +120,7 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
     if referee and not any(method in _NUMERIC_NAMES for method in named) and problem.columns <= _WITNESS_LIMIT:
         chosen.append(("central", "central"))
         notes.append("central was added as a witness that only evaluates f")
+    problem.depends = _depends(problem)
     witnesses = [witness(problem, name, method, budget, seed) for name, method in chosen if method != "referee"]
     _lend_spread(witnesses)
     judged_by = _referee(problem, digits, force=referee is True or "referee" in named) \
@@ -129,7 +133,7 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
     found = {w.method: _digits(problem, w, judged, exact) for w in witnesses}
     verdict = pronounce(problem, witnesses, judged, found, digits)
     said = formulas(problem, "symbolic" in named)
-    verdict = _with_proof(verdict, said, named)
+    verdict, said = _with_proof(verdict, said, named)
     rows = [_row(problem, w, judged, found[w.method]) for w in witnesses]
     if judged_by is not None:
         rows.append(_row(problem, judged_by, judged, None))
@@ -149,13 +153,18 @@ def _lend_spread(witnesses: Sequence[Witness]) -> None:
             w.spread = np.max(measured, axis=0)
 
 
-def _with_proof(verdict: Verdict, said: Formulas, named: Sequence[str]) -> Verdict:
+def _with_proof(verdict: Verdict, said: Formulas, named: Sequence[str]) -> tuple[Verdict, Formulas]:
     """A gradient that is right here and refuted elsewhere on the branch is not right."""
-    if said.proof.proved is not False or verdict.agree is not True or not {"reverse", "forward"} & set(named):
-        return verdict
+    if said.proof.proved is not False:
+        return verdict, said
+    if verdict.kind in ("KINK", "VERTICAL", "JUMP"):
+        special = Proof(None, "could not be shown: at a point like this the recorded gradient holds for no other")
+        return verdict, dataclasses.replace(said, proof=special)
+    if verdict.agree is not True or not {"reverse", "forward"} & set(named):
+        return verdict, said
     sentence = f"the methods agree at this point, but elsewhere they don't: {said.proof.sentence}"
     finding = Finding("refuted", "reverse", (), 0, said.proof.sentence)
-    return Verdict("DISAGREE", False, sentence, (*verdict.findings, finding))
+    return Verdict("DISAGREE", False, sentence, (*verdict.findings, finding)), said
 
 
 def _changed(problem: Problem) -> str:
@@ -175,6 +184,24 @@ def _last_look(problem: Problem) -> str | None:
         return None
     return (f"f is not deterministic: it returned {abridged(problem.value)} at first and {abridged(now)} after "
             "being differentiated; it keeps a state, or writes to an array of its own")
+
+
+def _depends(problem: Problem) -> bool:
+    """Whether a trace finds the result to be made from what moves."""
+    from diffkit.tape import TapeLevel
+    from diffkit.traced import is_traced
+    from diffkit.transforms.running import call
+
+    at, level = problem.isolated(), TapeLevel()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            given = at.moving.merge([level.lift(leaf) for leaf in at.moving.leaves])
+            return any(is_traced(leaf) for leaf in tree.flatten(call(at.f, given, at.kwargs, level))[0])
+    except Exception:  # it can't be traced: nothing is known
+        return True
+    finally:
+        level.close()
 
 
 def _precision_note(problem: Problem) -> list[str]:
@@ -200,6 +227,10 @@ def _referee(problem: Problem, digits: int, force: bool) -> Witness | None:
     """The recorded program on numbers of ``digits`` digits."""
     from diffkit.comparison.referee import referee as run
 
+    count = problem.rows * problem.columns
+    if count > _REFEREED and not force:
+        return Witness("referee", REFEREE, SKIPPED,
+                       f"{count} derivatives are more than {_REFEREED}: ask for it by referee=True")
     at = problem.isolated()
     at = at.raised() if problem.low_precision else at
     start = time.perf_counter()

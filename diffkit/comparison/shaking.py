@@ -21,6 +21,7 @@ from diffkit.reverse import sweep
 from diffkit.rules.kinds import Elementwise, Rule, conform
 from diffkit.tape import TapeLevel
 from diffkit.traced import Traced
+from diffkit.transforms.running import call
 
 _RUNS = 4
 
@@ -84,7 +85,7 @@ def _shaken(problem: Problem, rng: np.random.Generator) -> Array:
         given = list(args)
         for position, value in zip(moving.positions, [moving.merge(traced)[p] for p in moving.positions]):
             given[position] = value
-        outs = tree.flatten(problem.f(*given, **kwargs))[0]
+        outs = tree.flatten(call(problem.f, tuple(given), kwargs, level))[0]
         nodes, wanted = level.nodes, [t.mark for t in traced]
         rows = []
         for out, plain in zip(outs, problem.outs):

@@ -90,7 +90,7 @@ def pronounce(problem: Problem, witnesses: Sequence[Witness], judged: Judgement,
                 agree = True if kind == KINK or (kind == VERTICAL and finding.digits == 1) else None
                 label = "PIECEWISE-CONSTANT" if kind == STAIRCASE else kind.upper()
                 return Verdict(label, agree, finding.text, tuple(findings))
-    named = _join([w.method for w in ran])
+    named = _join([w.method for w in ran if w.claim is None or np.isfinite(w.claim).any()])
     size = problem.rows * problem.columns
     entries = f"in all {size} entries" if size > 1 else "here"
     if "unresolved" in kinds:
@@ -99,10 +99,9 @@ def pronounce(problem: Problem, witnesses: Sequence[Witness], judged: Judgement,
             return Verdict("INCONCLUSIVE", None, finding.text, tuple(findings))
         return Verdict("AGREE-BUT-UNRESOLVED", True, f"{named} do not contradict each other, but {finding.text}",
                        tuple(findings))
-    zero = not np.any(judged.reference)
-    if zero:
-        tail = f"the derivative is zero: f does not depend on {_join(problem.input_leaves)} here"
-        return Verdict("AGREE", True, f"{named} agree {entries}, {tail}", tuple(findings))
+    if not np.any(judged.reference):
+        why = "" if problem.depends else f": f does not depend on {_join(problem.input_leaves)}"
+        return Verdict("AGREE", True, f"{named} agree {entries}, the derivative is zero{why}", tuple(findings))
     with_referee = f"with the {places}-digit referee" if judged.source == "referee" else "with each other"
     tail = _worst_digits(digits, ran)
     return Verdict("AGREE", True, f"{named} agree {with_referee} {entries}{tail}", tuple(findings))
@@ -111,9 +110,16 @@ def pronounce(problem: Problem, witnesses: Sequence[Witness], judged: Judgement,
 def _worst_digits(digits: dict[str, Array | None], ran: Sequence[Witness]) -> str:
     """How many digits the exact methods and the differences kept at their worst entries."""
     parts = []
-    for group, exact in (("exact methods", True), ("differences", False)):
-        found = [d for w in ran if w.exact is exact and (d := digits.get(w.method)) is not None]
-        worst = [float(np.nanmin(d)) for d in found if not np.isnan(d).all()]
+    for group, claims in (("exact methods", False), ("differences", True)):
+        worst = []
+        for w in ran:
+            found = digits.get(w.method)
+            if found is None or (w.claim is not None) is not claims:
+                continue
+            # A claim that covers the value itself promises no digits.
+            told = found if w.claim is None else np.where(w.claim <= 0.1 * np.abs(np.asarray(w.value)), found, np.nan)
+            if not np.isnan(told).all():
+                worst.append(abs(float(np.nanmin(told))))
         if worst:
             parts.append(f"{group} to {min(worst):.1f} digits")
     return f": {', '.join(parts)}" if parts else ""
@@ -210,7 +216,7 @@ def _disagree(problem: Problem, findings: list[Finding], judged: Judgement,
         return Verdict("DISAGREE", False, f"the methods contradict each other and no third family decides: {said}",
                        tuple(findings))
     numeric = [f for f in wrong if families[f.method] == NUMERIC]
-    if wrong and len(numeric) == len(accused):
+    if any(f.method != "complex-step" for f in numeric) and len(numeric) == len(accused):
         return Verdict("DISAGREE", False, "evaluations of f contradict the recorded program (the trace may not see "
                        "all that f does): " + "; ".join(f.text for f in wrong), tuple(findings))
     names = _join([f.method for f in accused])
@@ -239,12 +245,12 @@ def _special(problem: Problem, witnesses: Sequence[Witness], judged: Judgement) 
                                  "give is that of the branch taken")
     if (words == VERTICAL).any():
         mask = words == VERTICAL
-        exact = [w.value[mask] for w in witnesses if w.exact and w.value is not None and w.method != "complex-step"]
+        exact = {w.method: w.value[mask] for w in witnesses if w.exact and w.value is not None and w.claim is None}
         said = judged.reference[mask]
-        alike = bool(exact) and all(np.array_equal(values, said) for values in exact)
+        alike = bool(exact) and all(np.array_equal(values, said) for values in exact.values())
         kind = "infinite" if not np.isnan(said).any() else "infinite with different signs on the two sides"
         add(VERTICAL, mask, f"f's slope is {kind} here{{place}}" + (", and every exact method says so" if alike else
-            f"; the exact methods say {number(exact[0][0])}" if exact else ""), float(alike))
+            "".join(f"; {name} says {number(values[0])}" for name, values in exact.items())), float(alike))
     if (words == KINK).any():
         mask = words == KINK
         first = np.argwhere(mask)[0]
@@ -272,7 +278,7 @@ def _special(problem: Problem, witnesses: Sequence[Witness], judged: Judgement) 
             "independent families to three digits{place}")
     for leaf, name in _constant_leaves(problem, judged):
         del leaf
-        findings.append(Finding("constant", "", (name,), 1, f"f does not depend on {name} here: zero derivative"))
+        findings.append(Finding("constant", "", (name,), 1, f"the derivative by {name} is zero here"))
     return findings
 
 

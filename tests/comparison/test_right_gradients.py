@@ -147,3 +147,58 @@ def test_partly_infinite_results_are_judged_where_they_are_finite():
     assert result.agree is True
     wrong = dk.compare(f, np.array([0.0, 2.0]), methods=("forward", "central", lambda x: np.eye(2)), referee=False)
     assert wrong.agree is False and "result[1] by x[1]" in wrong.verdict
+
+
+@pytest.mark.parametrize("name", [name for name, (_, g, x) in PAIRS.items() if np.all(np.abs(g(x)) > 0)])
+def test_the_control_a_method_of_zeros_fails_everywhere(name):
+    f, _, x = PAIRS[name]
+    result = dk.compare(f, x, methods=("reverse", "central", np.zeros_like))
+    assert result.agree is False and "zeros_like is wrong" in result.verdict
+
+
+def bisection(x):
+    """The real root of y^3 + y = x to five digits: stairs in x, though the root is smooth."""
+    low, high = 0.0, 10.0
+    while high - low > 1e-5:
+        middle = (low + high) / 2
+        if middle**3 + middle < x:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2 + 0 * x
+
+
+@pytest.mark.parametrize("referee", ["auto", False])
+def test_the_slope_behind_a_staircase_is_not_accused(referee):
+    y = 0.7958703
+    slope = 1 / (3 * y**2 + 1)
+    result = dk.compare(bisection, 1.3, methods=("reverse", "central", lambda x: slope), referee=referee)
+    assert (result.kind, result.agree) == ("PIECEWISE-CONSTANT", None)
+    assert f"{slope:.3f}"[:4] in result.verdict
+    assert dk.compare(bisection, 1.3, methods=("reverse", "central", lambda x: 7.0), referee=referee).agree is False
+
+
+def test_a_stationary_point_is_no_missing_dependence():
+    stationary = dk.compare(lambda x: x**2, 0.0, methods=("reverse", "central"))
+    assert stationary.agree is True and "the derivative is zero" in stationary.verdict
+    assert "does not depend" not in stationary.verdict
+
+
+def test_a_program_too_large_for_the_referee_says_so():
+    result = dk.compare(lambda x: np.cumsum(x**2), np.linspace(0.1, 1.0, 150), methods=("reverse", "central"))
+    assert result.agree is True and result.row("referee").status == "skipped"
+    assert "22500 derivatives" in result.row("referee").note
+
+
+def test_the_complex_steps_own_failure_is_its_own():
+    """At a kink of the real line the complex step is refused, and nobody is accused."""
+    result = dk.compare(lambda x: np.abs(x) * x, 2.0)
+    assert result.agree is True
+    row = result.row("complex-step")
+    assert row.status == "skipped" and "analytic" in row.note and row.value is None
+
+
+def test_rounding_is_told_from_error_without_a_referee():
+    f = lambda x: (1 - np.cos(x)) / x**2
+    result = dk.compare(f, 1e-6, methods=("reverse", "central", lambda x: -x / 12), referee=False)
+    assert result.agree is not False and result.kind == "ILL-CONDITIONED"
