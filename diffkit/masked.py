@@ -27,8 +27,9 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.quiet import restore, silence
 from diffkit.rules.kinds import Elementwise, Linear, Multilinear, Rule, conform, over
-from diffkit.traced import is_traced, primal
+from diffkit.traced import primal
 
 CAREFUL: contextvars.ContextVar[bool] = contextvars.ContextVar("diffkit_careful", default=False)
 
@@ -58,15 +59,21 @@ def holds_nan(value: Any) -> bool:
     if type(value) is np.ndarray:
         if value.dtype.kind not in "fc":
             return False
+        quiet = silence()  # inf - inf, or an overflow
         value = value.dot(value) if value.ndim == 1 else np.add.reduce(value, axis=None)
+        restore(quiet)
     return bool(value != value)
 
 
-def seed(value: Any) -> Masked:
-    """A (co)tangent given from outside: an entry that is zero does not move (or is not asked for)."""
-    if is_traced(value):  # zero perhaps, but an outer transform moves it
-        return value, np.ones(value.shape, bool)
-    return value, np.asarray(value != 0)
+def seed(value: Any, structural: bool) -> Masked:
+    """A (co)tangent from which a run starts.
+
+    The zeros of a column or row of the identity (``structural``: a Jacobian's) say what
+    does not move or is not asked for.  A caller's own (co)tangent may be the result of another
+    product, and its zeros are numbers: the pullback of sqrt at 0 times that of the square must
+    not be 0.
+    """
+    return value, np.asarray(value != 0) if structural else np.ones(value.shape, bool)
 
 
 def pull(rule: Rule, masked: Masked, saved: Any, params: Any, active: tuple[int, ...],
@@ -205,7 +212,7 @@ def add(previous: Masked | None, other: Masked) -> Masked:
     return other if previous is None else (previous[0] + other[0], previous[1] | other[1])
 
 
-def sweep(nodes: Sequence[Any], seeds: Sequence[tuple[Any, Any]]) -> list[Any]:
+def sweep(nodes: Sequence[Any], seeds: Sequence[tuple[Any, Any]], structural: bool = False) -> list[Any]:
     """The ``Masked`` cotangent of each node of a tape (None: nothing live arrives).
 
     Of a rule with several results it is a dict of them by position.
@@ -213,7 +220,7 @@ def sweep(nodes: Sequence[Any], seeds: Sequence[tuple[Any, Any]]) -> list[Any]:
     attempts[0] += 1
     found: list[Any] = [None] * len(nodes)
     for node, g in seeds:
-        found[node.index] = add(found[node.index], seed(g))
+        found[node.index] = add(found[node.index], seed(g, structural))
     with np.errstate(all="ignore"):
         for node in reversed(nodes):
             masked = found[node.index]

@@ -34,6 +34,20 @@ def test_kinks_and_edges(method, f, at, expected):
 
 
 @pytest.mark.parametrize("method", MODES)
+def test_a_branch_not_taken_is_silent_and_a_zero_that_is_a_number_is_not(method):
+    dead = lambda x: np.sum(np.maximum(np.sqrt(x), 1 + x))
+    np.testing.assert_array_equal(dk.grad(dead, method=method)(np.array([0.0, 0.25])), [1.0, 1.0])
+    assert np.isnan(dk.grad(lambda x: np.sqrt(x)**2, method=method)(0.0))
+
+
+@pytest.mark.parametrize("method", MODES)
+def test_derivatives_add_no_warnings(method):
+    assert dk.grad(np.sqrt, method=method)(0.0) == np.inf  # warnings are errors here
+    with pytest.warns(RuntimeWarning, match="encountered in log"):
+        dk.grad(np.log, method=method)(0.0)
+
+
+@pytest.mark.parametrize("method", MODES)
 @pytest.mark.parametrize("f", [np.max, np.amax, lambda x: x.max(), np.maximum.reduce, lambda x: -np.min(-x)])
 def test_ties_of_max_share_equally_in_every_spelling(method, f):
     np.testing.assert_allclose(dk.grad(f, method=method)(np.array([1.0, 4.0, 4.0, 4.0])), [0, 1 / 3, 1 / 3, 1 / 3])

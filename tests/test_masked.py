@@ -17,6 +17,18 @@ from diffkit.masked import careful
 MODES = {"forward": lambda f: lambda x: dk.jvp(f, (x,), (1.0,))[1], "reverse": dk.grad}
 FIRST, SECOND = list(itertools.product(MODES)), list(itertools.product(MODES, repeat=2))
 
+def _written(z, x):
+    z[0] = np.sqrt(x)
+    z[1] = x + 1
+    z[2] += np.log(x + 1)
+    return z
+
+
+def _overwritten(y, value):
+    y[np.array([True, False])] = value
+    return y
+
+
 # name: function, point, first and second derivative of what is chosen there
 DEAD = {
     "where-sqrt": (lambda x: np.where(x > 0, np.sqrt(x), 3 * x), 0.0, 3.0, 0.0),
@@ -47,6 +59,8 @@ DEAD = {
     "matrix-product": (lambda x: (np.ones((2, 2)) @ np.where(np.stack([x, x + 1]) > 0.5,
                                                              np.sqrt(np.stack([x, x + 1])), 0.0))[0] ** 2,
                        0.0, 1.0, 0.0),
+    "writes": (lambda x: _written(np.zeros(3), x)[1] ** 3, 0.0, 3.0, 6.0),
+    "overwritten": (lambda x: np.sum(_overwritten(np.sqrt(x + np.array([0.0, 1.0])), 2 * x) ** 2), 0.0, 1.0, 8.0),
     "broadcast": (lambda x: np.sum(np.where(np.array([True, False]), np.sqrt(x) + np.zeros(2), x * x)[1:]),
                   0.0, 0.0, 2.0),
     "scan": (lambda x: np.cumsum(np.where(np.stack([x, x + 1]) > 0.5, np.log(np.stack([x, x + 1])), 0.0))[1],
@@ -74,6 +88,7 @@ QUIET = {
     "where-sqrt": (lambda x: np.where(x > 0, np.sqrt(x), 3 * x), 3.0),
     "sqrt": (np.sqrt, np.inf),
     "cbrt": (np.cbrt, np.inf),
+    "both-infinities": (lambda x: np.sum(np.sqrt(x + np.zeros((2, 2))) * np.array([[1.0, 1.0], [1.0, 0.5]])), np.inf),
     "arcsin": (lambda x: np.arcsin(1 + x), np.inf),
     "power": (lambda x: x**0.5, np.inf),
 }
@@ -105,6 +120,10 @@ def test_a_zero_that_is_a_number_is_no_structural_zero(order):
     assert np.isnan(derived(lambda x: np.sqrt(x) * np.sqrt(x), order)(0.0))
     assert np.isnan(derived(lambda x: np.abs(np.sqrt(x)) ** 2, order)(0.0))
     assert np.isnan(derived(lambda x: 0.0 * np.sqrt(x), order)(0.0))
+    matrix = np.array([[0.0, 1.0], [1.0, 0.0]])
+    assert np.isnan(derived(lambda x: (matrix @ np.sqrt(np.stack([x, x + 4])))[0], order)(0.0))
+    row = np.array([[0.0, 0.0], [1.0, 0.0]])
+    assert np.isnan(derived(lambda x: (row @ np.sqrt(np.stack([x, x + 4])))[0], order)(0.0))
     assert np.isnan(derived(lambda x: np.prod(np.stack([np.sqrt(x), 0 * x])), order)(0.0))
 
 
@@ -127,14 +146,28 @@ def test_rows_and_columns_of_a_jacobian(method):
     np.testing.assert_array_equal(dk.hvp(f, x, np.array([1.0, 1.0])), [0.0, -0.03125])
 
 
-def test_products_with_zero_entries():
-    """A tangent's zero says that the entry does not move; a cotangent's, that the result is not asked for."""
-    x = np.array([0.0, 4.0])
-    np.testing.assert_array_equal(dk.jvp(np.sqrt, (x,), (np.array([0.0, 1.0]),))[1], [0.0, 0.25])
-    _, pullback = dk.vjp(np.sqrt, x)
-    np.testing.assert_array_equal(pullback(np.array([0.0, 1.0]))[0], [0.0, 0.25])
-    # A tangent that is zero here and moves with an outer variable is not structural:
-    # d/ds of s / (2 sqrt(x)) at s = 0, x = 4 is 1/4; at x = 0 there is none.
+@pytest.mark.parametrize("method", ["forward", "reverse"])
+@pytest.mark.parametrize("inner", ["forward", "reverse"])
+def test_a_hessian_of_independent_entries(method, inner):
+    # d2/dx2 x^1.5 = 0.75 / sqrt(x): infinite at 0, and zero beside the diagonal
+    f = lambda x: np.sum(x ** 1.5)
+    found = dk.jacobian(dk.grad(f, method=inner), method=method)(np.array([0.0, 4.0]))
+    np.testing.assert_array_equal(found, [[np.inf, 0.0], [0.0, 0.375]])
+
+
+def test_zeros_of_a_callers_own_vectors_are_numbers():
+    """Chaining by hand: the pullback of sqrt at 0 meets the cotangent 2 sqrt(0) = 0."""
+    out, first = dk.vjp(np.sqrt, 0.0)
+    _, second = dk.vjp(np.square, out)
+    assert np.isnan(first(second(1.0)[0])[0])
+    assert np.isnan(dk.jvp(np.cbrt, (0.0,), dk.jvp(lambda x: x**3, (0.0,), (1.0,))[1:])[1])
+    # The same inside a function whose sweep is one of its own.
+    assert np.isnan(dk.grad(lambda x: dk.checkpoint(np.sqrt)(x) ** 2)(0.0))
+    root = dk.custom_jvp(np.sqrt)
+    root.defjvp(lambda p, t: (root(p[0]), t[0] * (0.5 / np.sqrt(p[0]))))
+    with np.errstate(all="ignore"):
+        assert np.isnan(dk.grad(lambda x: root(x) ** 2)(0.0))
+    # d/ds of s / (2 sqrt(x)) at s = 0, x = 4 is 1/4.
     f = lambda s, x: dk.jvp(np.sqrt, (x,), (s,))[1]
     assert dk.grad(f)(0.0, 4.0) == 0.25
     assert dk.grad(f)(0.0, 0.0) == np.inf
@@ -191,3 +224,12 @@ def test_masked_derivatives_equal_plain_ones(name):
     for one, other in zip(plain, again):
         assert np.abs(one).max() > 0
         np.testing.assert_allclose(other, one, rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize("method", ["forward", "reverse"])
+def test_looking_for_a_nan_gives_no_warning(method):
+    signs = np.array([[1.0, -1.0], [1.0, 1.0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = dk.grad(lambda x: np.sum(signs * np.sqrt(x)), method=method)(np.zeros((2, 2)))
+    np.testing.assert_array_equal(found, signs * np.inf)

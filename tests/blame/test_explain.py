@@ -63,8 +63,8 @@ def test_a_dead_branch_is_passed_over():
     assert not dk.explain(f, np.array([-1.0, 2.0]))
     assert str(dk.explain(f, np.array([-1.0, 2.0]))) == "The value and the derivative are finite."
     # One that is taken, behind one that is not.
-    found = dk.explain(lambda x: f(x) + np.sum(1 / np.sqrt(x - 2)), np.array([2.0, 4.0]))
-    assert (found.operation, found.index) == ("divide", (0,))
+    found = dk.explain(lambda x: f(x) + np.sum(1 / (x - 4)), np.array([-1.0, 2.0, 4.0]))
+    assert (found.operation, found.index, found.operands) == ("divide", (2,), (1, 0.0))
 
 
 def test_what_derivatives_do_not_see():

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import diffkit as dk
+from diffkit.arguments import split
 from diffkit.errors import InputError
+from diffkit.transforms.products import Linearized
 
 MODES = {"forward": lambda f: lambda x: dk.jvp(f, (x,), (1.0,))[1], "reverse": dk.grad}
 
@@ -72,6 +74,20 @@ def test_memory_falls_to_the_blocks():
     # Plain: 100 saved sines' arguments and as many products; spared: 10 blocks' ends and one
     # block at a time.
     assert peak(spared, x) < 0.35 * peak(plain, x)
+
+
+def test_outer_tapes_do_not_hold_the_blocks_either():
+    def block(y):
+        for _ in range(50):
+            y = np.sin(y)
+        return y
+
+    spared = dk.checkpoint(block)
+    for derived in (dk.grad, lambda f: lambda x: dk.jvp(f, (x,), (1.0,))[1]):
+        long, short = (Linearized(derived(f), split((0.5,), 0, f), {}) for f in (block, spared))
+        assert long.value == pytest.approx(short.value, rel=1e-15)
+        assert len(long.nodes) > 100
+        assert len(short.nodes) < 10
 
 
 def test_a_closure_is_refused():

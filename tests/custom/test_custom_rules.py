@@ -131,6 +131,17 @@ def test_several_outputs_of_which_one_is_used():
     assert dk.jvp(lambda x: f(x)[1], (0.3,), (1.0,))[1] == pytest.approx(-np.sin(0.3), rel=1e-15)
 
 
+@pytest.mark.parametrize("make", [dk.custom_jvp, dk.custom_vjp, dk.checkpoint, dk.black_box])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_function_without_floating_results_is_flat(make, mode):
+    f = make(lambda x: (int(np.floor(x)), None, "label"))
+    if make is dk.custom_jvp:
+        f.defjvp(lambda p, t: pytest.fail("not needed"))
+    if make is dk.custom_vjp:
+        f.defvjp(lambda x: (f(x), None), lambda r, g: pytest.fail("not needed"))
+    assert MODES[mode](lambda x: f(x)[0] * x)(2.5) == 2.0
+
+
 def test_arguments_that_do_not_move_and_those_of_an_outer_transform():
     f = dk.custom_vjp(lambda x, y: x * y**2)
     f.defvjp(lambda x, y: (f(x, y), (x, y)), lambda r, g: (g * r[1]**2, 2 * g * r[0] * r[1]))
