@@ -29,7 +29,7 @@ class Explanation:
     ----------
     cause : str
         ``"none"`` (value and derivative are finite), ``"input"`` (an argument is not
-        finite), ``"constant"`` (an array that f uses is not), ``"value"`` (an operation's
+        finite), ``"constant"`` (a number or array that f uses is not), ``"value"`` (an operation's
         result is not), ``"slope"`` (an operation's derivative is not), ``"product"`` (finite
         slopes whose product overflows), or ``"unknown"``.
     value_is_finite, derivative_is_finite : bool
@@ -80,7 +80,9 @@ class Explanation:
             return f"{head} The argument {self.operation} is {shown(self.result)}{entry}{counted}."
         call = f"{self.operation}({', '.join(map(shown, self.operands))})"
         if self.cause == "constant":
-            return f"{head} An array that is used in {call} is not finite{counted}.\n{place(self.line)}"
+            if not self.operation:
+                return f"{head} f returns a constant that is not finite."
+            return f"{head} A constant that is used in {call} is not finite{counted}.\n{place(self.line)}"
         lines = [head]
         if self.cause == "value":
             lines.append(f"First cause: {call} = {shown(self.result)}{entry}{counted}")
@@ -132,6 +134,8 @@ def explain(f: Callable[..., Any], *args: Any, argnums: Argnums = 0) -> Explanat
     for name, node in zip(run.tape.names, run.tape.inputs):
         if not _finite(node.value):
             return _entry(Explanation("input", value, derivative, name), node.value)
+    if any(not isinstance(out, Node) and not _finite(out) for out in run.outs):
+        return Explanation("constant", value, derivative)
     with np.errstate(all="ignore"):
         return (_first(run, value, derivative, only_live=True)
                 or (None if value else _first(run, value, derivative, only_live=False))

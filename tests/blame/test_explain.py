@@ -55,7 +55,9 @@ def test_inputs_and_constants():
     weights = np.array([1.0, np.nan])
     found = dk.explain(lambda x: np.sum(np.sin(x) * weights), np.ones(2))
     assert (found.cause, found.operation, found.index) == ("constant", "multiply", (1,))
-    assert "An array that is used in multiply" in str(found)
+    assert "A constant that is used in multiply" in str(found)
+    assert str(dk.explain(lambda x: np.inf, 1.0)).endswith("f returns a constant that is not finite.")
+    assert not dk.explain(lambda x: (3.0, "label", None), 1.0)
 
 
 def test_a_dead_branch_is_passed_over():
