@@ -93,7 +93,8 @@ def test_questions_are_answered_and_flat(method):
 
 
 @pytest.mark.parametrize("method", MODES)
-@pytest.mark.parametrize("convert", [float, math.sin, lambda x: x.item(), complex, hash, lambda x: len({x: 1})], ids=str)
+@pytest.mark.parametrize("convert", [float, math.sin, lambda x: x.item(), complex, hash, lambda x: len({x: 1})],
+                         ids=str)
 def test_conversions_that_lose_the_derivative_are_refused_with_the_line(method, convert):
     with pytest.raises(LostDerivativeError) as caught:
         dk.grad(lambda x: convert(x) * x, method=method)(1.0)
@@ -103,7 +104,7 @@ def test_conversions_that_lose_the_derivative_are_refused_with_the_line(method, 
 
 
 def test_an_unknown_function_is_refused_by_name():
-    with pytest.raises(UnknownFunctionError, match="busday_count|packbits") as caught:
+    with pytest.raises(UnknownFunctionError, match=r"numpy\.packbits") as caught:
         dk.grad(lambda x: np.sum(np.packbits(x)))(np.ones(8))
     assert isinstance(caught.value, NotImplementedError)
     assert __file__ in str(caught.value)

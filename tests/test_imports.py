@@ -17,16 +17,19 @@ ROOT = pathlib.Path(diffkit.__file__).parent
 # From the bottom up: a module may import modules of lower floors, and of its own package.
 FLOORS = [
     {"errors", "tree"},
-    {"rules", "numeric"},
+    {"rules", "numeric", "quiet"},
     {"traced"},
-    {"buffers", "masked", "quiet"},
+    {"buffers", "masked"},
     {"dual", "tape", "arguments"},
     {"reverse", "exact", "sparsity", "drawing", "blame"},
     {"symbolic"},
-    {"transforms", "custom", "numpy"},
-    {"selftest"},
-    {"comparison", "testing", "strategies", "expressions"},
-    {"nn", "optim", "schedules", "train"},
+    {"transforms", "custom", "compiling", "numpy"},
+    {"selftest", "scipy"},
+    {"comparison", "expressions"},
+    {"candidates", "pitfalls", "strategies", "testing"},
+    {"nn", "optim", "schedules"},
+    {"train"},
+    {"lectures"},
     {"cli", "pytest_plugin", "targets"},
 ]
 # What a floor may not see although it lies below: independence of the sources of truth.

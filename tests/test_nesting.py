@@ -145,7 +145,7 @@ def test_levels_close_when_the_function_raises():
 
     for run in (lambda: dk.grad(f)(1.0), lambda: dk.jvp(f, (1.0,), (1.0,)), lambda: dk.vjp(f, 1.0),
                 lambda: dk.hessian(f)(1.0)):
-        with pytest.raises(Oops, match="^mine$"):
+        with pytest.raises(Oops, match=r"^mine$"):
             run()
         with pytest.raises(LeakedTracerError):
             leaked.pop() + 1
