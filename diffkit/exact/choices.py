@@ -16,60 +16,60 @@ from diffkit.exact.structure import along
 
 
 @exact("where")
-def _where(algebra: Any, node: Any, condition: Any, a: Any, b: Any, **_: Any) -> Any:
+def _where(algebra: Any, node: Any, condition: Any, a: Any, b: Any) -> Any:
     def choose(c: Any, p: Any, q: Any) -> Any:
         return algebra.choose(c if algebra.is_truth(c) else algebra.compare("not_equal")(c, algebra.zero), p, q)
     return each(choose, condition, each(algebra.number, a), each(algebra.number, b))
 
 
 @exact("max")
-def _max(algebra: Any, node: Any, a: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
+def _max(algebra: Any, node: Any, a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return along(algebra, algebra.largest, a, axis, keepdims)
 
 
 @exact("min")
-def _min(algebra: Any, node: Any, a: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
+def _min(algebra: Any, node: Any, a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return along(algebra, algebra.smallest, a, axis, keepdims)
 
 
 @exact("maximum", "fmax")
-def _maximum(algebra: Any, node: Any, a: Any, b: Any, **_: Any) -> Any:
+def _maximum(algebra: Any, node: Any, a: Any, b: Any) -> Any:
     return each(lambda p, q: algebra.largest([p, q]), each(algebra.number, a), each(algebra.number, b))
 
 
 @exact("minimum", "fmin")
-def _minimum(algebra: Any, node: Any, a: Any, b: Any, **_: Any) -> Any:
+def _minimum(algebra: Any, node: Any, a: Any, b: Any) -> Any:
     return each(lambda p, q: algebra.smallest([p, q]), each(algebra.number, a), each(algebra.number, b))
 
 
 @exact("clip")
-def _clip(algebra: Any, node: Any, a: Any, low: Any = None, high: Any = None, **_: Any) -> Any:
+def _clip(algebra: Any, node: Any, a: Any, low: Any = None, high: Any = None) -> Any:
     if low is not None:
         a = each(lambda p, q: algebra.largest([p, q]), a, wrap(low))
     return a if high is None else each(lambda p, q: algebra.smallest([p, q]), a, wrap(high))
 
 
 @exact("copysign")
-def _copysign(algebra: Any, node: Any, a: Any, b: Any, **_: Any) -> Any:
+def _copysign(algebra: Any, node: Any, a: Any, b: Any) -> Any:
     less = algebra.compare("less")
     return each(lambda p, q: algebra.choose(less(q, algebra.zero), -algebra.absolute(p), algebra.absolute(p)),
                 each(algebra.number, a), each(algebra.number, b))
 
 
 @exact("fmod")
-def _fmod(algebra: Any, node: Any, a: Any, b: Any, **_: Any) -> Any:
+def _fmod(algebra: Any, node: Any, a: Any, b: Any) -> Any:
     from diffkit.exact.structure import truncated
     return each(lambda p, q: p - q * truncated(algebra, p / q), each(algebra.number, a), each(algebra.number, b))
 
 
 @exact("ldexp")
-def _ldexp(algebra: Any, node: Any, a: Any, n: Any, **_: Any) -> Any:
+def _ldexp(algebra: Any, node: Any, a: Any, n: Any) -> Any:
     two = algebra.one + algebra.one
     return each(lambda p, q: p * two ** q, a, n)
 
 
 @exact("extremum_shares")
-def _shares(algebra: Any, node: Any, a: Any, y: Any, axis: Any = None, **_: Any) -> Any:
+def _shares(algebra: Any, node: Any, a: Any, y: Any, axis: Any = None) -> Any:
     """One over the number of entries that tie, for these; appears in a recorded gradient of max."""
     equal = algebra.compare("equal")
     hits = each(lambda p, q: algebra.choose(equal(p, q), algebra.one, algebra.zero), a, y)
@@ -77,7 +77,7 @@ def _shares(algebra: Any, node: Any, a: Any, y: Any, axis: Any = None, **_: Any)
 
 
 @exact("running_shares")
-def _running_shares(algebra: Any, node: Any, a: Any, y: Any, axis: int = 0, **_: Any) -> Any:
+def _running_shares(algebra: Any, node: Any, a: Any, y: Any, axis: int = 0) -> Any:
     """Of a running extremum: whether it goes on, who ties it, and one over how many do."""
     equal = algebra.compare("equal")
 
@@ -96,12 +96,12 @@ def _running_shares(algebra: Any, node: Any, a: Any, y: Any, axis: int = 0, **_:
 
 
 @exact("logaddexp_reduce")
-def _logaddexp_reduce(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
+def _logaddexp_reduce(algebra: Any, node: Any, a: Any) -> Any:
     return along(algebra, lambda row: _log_sum(algebra, row, algebra.function("exp"), algebra.function("log")), a, -1)
 
 
 @exact("logaddexp2_reduce")
-def _logaddexp2_reduce(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
+def _logaddexp2_reduce(algebra: Any, node: Any, a: Any) -> Any:
     two = algebra.one + algebra.one
     log = algebra.function("log")
     return along(algebra, lambda row: _log_sum(algebra, row, lambda x: two ** x, lambda x: log(x) / log(two)), a, -1)
@@ -118,7 +118,7 @@ def _log_sum(algebra: Any, row: list[Any], exp: Any, log: Any) -> Any:
 
 
 @exact("accumulate")
-def _accumulate(algebra: Any, node: Any, a: Any, ufunc: str = "", axis: int = 0, **_: Any) -> Any:
+def _accumulate(algebra: Any, node: Any, a: Any, ufunc: str = "", axis: int = 0) -> Any:
     """``ufunc.accumulate`` for the ufuncs with a meaning of their own here."""
     from diffkit.exact.structure import running
     from diffkit.rules.kinds import TABLE

@@ -71,7 +71,7 @@ def hermitian(algebra: Any, m: Any, uplo: str, is_complex: bool) -> Any:
 
 
 @exact("eigvalsh", "eigh")
-def _eigh(algebra: Any, node: Any, a: Any, UPLO: str = "L", **_: Any) -> Any:
+def _eigh(algebra: Any, node: Any, a: Any, UPLO: str = "L") -> Any:
     """Eigenvalues in ascending order, and vectors."""
     context, is_complex = _numbers_only(algebra, node), _is_complex(node)
     wants_vectors = node.rule.name == "eigh"
@@ -92,7 +92,7 @@ def _eigh(algebra: Any, node: Any, a: Any, UPLO: str = "L", **_: Any) -> Any:
 
 
 @exact("eig", "eigvals")
-def _eig(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
+def _eig(algebra: Any, node: Any, a: Any) -> Any:
     """Eigenvalues in the recorded order, and vectors of length one."""
     context = _numbers_only(algebra, node)
     wants_vectors = node.rule.name == "eig"
@@ -122,7 +122,7 @@ def _eig(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
 
 
 @exact("svdvals")
-def _svdvals(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
+def _svdvals(algebra: Any, node: Any, a: Any) -> Any:
     context = _numbers_only(algebra, node)
     svd = context.svd_c if _is_complex(node) else context.svd_r
     return stacked(lambda m: collect(sorted(svd(_mpmath(context, m), compute_uv=False), reverse=True),
@@ -130,7 +130,7 @@ def _svdvals(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
 
 
 @exact("svd")
-def _svd(algebra: Any, node: Any, a: Any, full: bool = False, **_: Any) -> Any:
+def _svd(algebra: Any, node: Any, a: Any, full: bool = False) -> Any:
     """Singular values in descending order, and vectors."""
     context = _numbers_only(algebra, node)
     if full and a.shape[-1] != a.shape[-2]:
@@ -153,7 +153,7 @@ def _svd(algebra: Any, node: Any, a: Any, full: bool = False, **_: Any) -> Any:
 
 
 @exact("qr")
-def _qr(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
+def _qr(algebra: Any, node: Any, a: Any) -> Any:
     """Gram-Schmidt (twice, against rounding it is not needed here), with the recorded signs of R's diagonal."""
     if _is_complex(node) and algebra.symbolic:
         raise NotExact("np.linalg.qr of a complex matrix has no form in symbols here")

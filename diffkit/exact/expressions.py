@@ -133,10 +133,7 @@ class Expressions:
         known = _constants().get(abs(number))
         if known is not None:
             return known if number > 0 else -known
-        text = repr(value.item() if isinstance(value, np.floating) and not isinstance(value, np.float64) and
-                    value.dtype.itemsize > 8 else number)
-        if isinstance(value, np.floating) and value.dtype.itemsize < 8:
-            text = str(value)
+        text = repr(number)
         if len(text.split("e")[0].replace(".", "").replace("-", "").strip("0")) <= _SHORT:
             return sympy.Rational(text)
         return _multiple(number) or sympy.Float(number)

@@ -37,17 +37,17 @@ def _scale(algebra: Any, n: int, norm: Any, sign: int) -> Any:
 
 
 @exact("fft", "rfft")
-def _fft(algebra: Any, node: Any, a: Any, n: int = 0, axis: int = -1, norm: Any = None, **_: Any) -> Any:
+def _fft(algebra: Any, node: Any, a: Any, n: int = 0, axis: int = -1, norm: Any = None) -> Any:
     return _sums(algebra, node, a, n, axis, norm, -1, n // 2 + 1 if node.rule.name == "rfft" else None)
 
 
 @exact("ifft")
-def _ifft(algebra: Any, node: Any, a: Any, n: int = 0, axis: int = -1, norm: Any = None, **_: Any) -> Any:
+def _ifft(algebra: Any, node: Any, a: Any, n: int = 0, axis: int = -1, norm: Any = None) -> Any:
     return _sums(algebra, node, a, n, axis, norm, 1)
 
 
 @exact("irfft")
-def _irfft(algebra: Any, node: Any, a: Any, n: int = 0, axis: int = -1, norm: Any = None, **_: Any) -> Any:
+def _irfft(algebra: Any, node: Any, a: Any, n: int = 0, axis: int = -1, norm: Any = None) -> Any:
     """From half of the spectrum: the other half is its conjugate, and imaginary parts at the ends are dropped."""
     conj, real = algebra.function("conj"), algebra.function("re")
     rows = np.moveaxis(a, axis, -1)

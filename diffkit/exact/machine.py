@@ -15,7 +15,7 @@ import numpy as np
 
 from diffkit import tree
 from diffkit.exact.arrays import changed, each, wrap
-from diffkit.exact.registry import EXACT, NotExact
+from diffkit.exact.registry import EXACT, NotExact, check_parameters
 from diffkit.exact.steps import as_recorded
 from diffkit.tape import PICK, Guard, Node, Tape
 
@@ -111,6 +111,7 @@ class Machine:
         self.work += cost(node)
         entry = EXACT.get(rule.name)
         if entry is not None:
+            check_parameters(entry, spelled(rule.name), node.params)
             result = entry(self.algebra, node, *operands, **node.params)
         elif rule.symbol is not None and not node.params:
             result = self.algebra.elementwise(rule, node, self._numbers(node, operands))
@@ -150,9 +151,8 @@ class Machine:
                 new = old.copy()
                 new[mask] = self.algebra.elementwise(rule, node, few)
                 return new
-        elif rule.name == "matmul":
-            if operands[0].ndim == 2 and operands[1].ndim in (1, 2):
-                return self._matmul_update(base, node, operands)
+        elif rule.name == "matmul" and operands[0].ndim == 2 and operands[1].ndim in (1, 2):
+            return self._matmul_update(base, node, operands)
         new = self._evaluate(node, operands)
         if type(new) is tuple:
             return new if any(changed(a, b).any() for a, b in zip(new, old)) else None
@@ -242,7 +242,7 @@ def plain(algebra: Any, node: Node, *operands: Any) -> Any:
     name = spelled(node.rule.name)
     try:
         result = node.rule.fun(*operands, **node.params)
-    except (TypeError, ValueError, AttributeError, NotImplementedError, np.linalg.LinAlgError) as error:
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, NotImplementedError) as error:
         raise NotExact(f"{name} has no exact form") from error
 
     def entry(value: Any) -> Any:

@@ -114,36 +114,36 @@ def _numpy(matrix: Any) -> Any:
 
 
 @exact("inv")
-def _inv(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
+def _inv(algebra: Any, node: Any, a: Any) -> Any:
     return stacked(lambda m: inverse(algebra, m), a)
 
 
 @exact("det")
-def _det(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
+def _det(algebra: Any, node: Any, a: Any) -> Any:
     return stacked(lambda m: determinant(algebra, m), a)
 
 
 @exact("slogdet")
-def _slogdet(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
+def _slogdet(algebra: Any, node: Any, a: Any) -> Any:
     d = stacked(lambda m: determinant(algebra, m), a)
     log = algebra.function("log")
     return each(algebra.function("sign"), d), each(lambda x: log(algebra.absolute(x)), d)
 
 
 @exact("logdet", "logabsdet")
-def _logdet(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
+def _logdet(algebra: Any, node: Any, a: Any) -> Any:
     return _slogdet(algebra, node, a)[1]
 
 
 @exact("solve")
-def _solve(algebra: Any, node: Any, a: Any, b: Any, **_: Any) -> Any:
+def _solve(algebra: Any, node: Any, a: Any, b: Any) -> Any:
     if b.ndim == 1:
         return stacked(lambda m, v: solution(algebra, m, v), a, b[:, None])[..., 0]
     return stacked(lambda m, v: solution(algebra, m, v), a, b)
 
 
 @exact("cholesky")
-def _cholesky(algebra: Any, node: Any, a: Any, upper: bool = False, **_: Any) -> Any:
+def _cholesky(algebra: Any, node: Any, a: Any, upper: bool = False) -> Any:
     if algebra.symbolic and a.shape[-1] > _SYMBOLIC_SIZE:
         raise NotExact(f"the Cholesky factor of a {a.shape[-1]} x {a.shape[-1]} matrix is not expanded into symbols")
     complex_entries = node.dtype.kind == "c"
@@ -172,7 +172,7 @@ def lower_factor(algebra: Any, a: Any, complex_entries: bool = False) -> Any:
 
 
 @exact("cofactors")
-def _cofactors(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
+def _cofactors(algebra: Any, node: Any, a: Any) -> Any:
     """d det / d a, by minors (in a recorded gradient of det)."""
     def one(m: Any) -> Any:
         n = len(m)
@@ -186,11 +186,11 @@ def _cofactors(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
 
 
 @exact("pinv")
-def _pinv(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
-    """(A^H A)^-1 A^H or A^H (A A^H)^-1, for a matrix of full rank."""
+def _pinv(algebra: Any, node: Any, a: Any, rcond: Any = None, hermitian: bool = False) -> Any:
+    """(A^H A)^-1 A^H or A^H (A A^H)^-1, for a matrix of full rank (to the tolerance that was asked for)."""
     given = node.inputs[0]
     values = getattr(given, "value", given)
-    if np.any(np.linalg.matrix_rank(values) < min(a.shape[-2:])):
+    if hermitian or np.any(np.linalg.matrix_rank(values, rtol=rcond) < min(a.shape[-2:])):
         raise NotExact("np.linalg.pinv of a matrix without full rank has no exact form here")
     return stacked(lambda m: pseudoinverse(algebra, m), a)
 
@@ -205,7 +205,7 @@ def pseudoinverse(algebra: Any, m: Any) -> Any:
 
 
 @exact("lstsq")
-def _lstsq(algebra: Any, node: Any, a: Any, b: Any, **_: Any) -> Any:
+def _lstsq(algebra: Any, node: Any, a: Any, b: Any, rcond: Any = None) -> Any:
     """Solution, squared residuals, rank and singular values, for a matrix of full rank."""
     _x, squares, rank, *values = node.value
     if int(rank) < min(a.shape):

@@ -10,7 +10,7 @@ import numpy as np
 
 from diffkit.exact.arrays import collect, each, filled
 from diffkit.exact.registry import exact
-from diffkit.exact.structure import along
+from diffkit.exact.structure import along, check_floating
 
 
 def places_of(index: Any, shape: tuple[int, ...]) -> Any:
@@ -26,17 +26,17 @@ def _added(algebra: Any, start: Any, places: Any, values: Any) -> Any:
 
 
 @exact("scatter")
-def _scatter(algebra: Any, node: Any, g: Any, index: Any = None, shape: Any = None, **_: Any) -> Any:
+def _scatter(algebra: Any, node: Any, g: Any, index: Any = None, shape: Any = None) -> Any:
     return _added(algebra, filled(tuple(shape), algebra.zero), places_of(index, tuple(shape)), g)
 
 
 @exact("add_at")
-def _add_at(algebra: Any, node: Any, a: Any, v: Any, index: Any = None, **_: Any) -> Any:
+def _add_at(algebra: Any, node: Any, a: Any, v: Any, index: Any = None) -> Any:
     return _added(algebra, a, places_of(index, a.shape), v)
 
 
 @exact("setitem")
-def _setitem(algebra: Any, node: Any, a: Any, v: Any, index: Any = None, **_: Any) -> Any:
+def _setitem(algebra: Any, node: Any, a: Any, v: Any, index: Any = None) -> Any:
     places = places_of(index, a.shape)
     flat = a.ravel().copy()
     for place, value in zip(places.ravel().tolist(), np.broadcast_to(_fitting(v, places), places.shape).ravel()):
@@ -52,13 +52,14 @@ def _fitting(v: Any, places: Any) -> Any:
 
 
 @exact("pack")
-def _pack(algebra: Any, node: Any, *items: Any, shape: Any = (), **_: Any) -> Any:
+def _pack(algebra: Any, node: Any, *items: Any, shape: Any = (), dtype: Any = None) -> Any:
+    check_floating(dtype)
     entries = [entry for item in items for entry in item.ravel()]
     return each(algebra.number, collect(entries, tuple(shape) + items[0].shape))
 
 
 @exact("bincount")
-def _bincount(algebra: Any, node: Any, weights: Any, x: Any = None, minlength: int = 0, **_: Any) -> Any:
+def _bincount(algebra: Any, node: Any, weights: Any, x: Any = None, minlength: int = 0) -> Any:
     return _added(algebra, filled(node.shape, algebra.zero), np.asarray(x), weights)
 
 
@@ -71,12 +72,12 @@ def _indices(node: Any, position: int) -> Any:
 
 
 @exact("take_along_axis")
-def _take_along(algebra: Any, node: Any, a: Any, indices: Any, axis: int = -1, **_: Any) -> Any:
+def _take_along(algebra: Any, node: Any, a: Any, indices: Any, axis: int = -1) -> Any:
     return np.take_along_axis(a, _indices(node, 1), axis)
 
 
 @exact("put_along_axis")
-def _put_along(algebra: Any, node: Any, g: Any, indices: Any, axis: int = -1, shape: Any = (), **_: Any) -> Any:
+def _put_along(algebra: Any, node: Any, g: Any, indices: Any, axis: int = -1, shape: Any = ()) -> Any:
     shape = tuple(shape)
     places = np.take_along_axis(np.arange(int(np.prod(shape))).reshape(shape), _indices(node, 1), axis)
     return _added(algebra, filled(shape, algebra.zero), places, g)
@@ -114,14 +115,14 @@ def _order(a: Any, b: Any) -> int:
 
 
 @exact("sort", "sorted_values")
-def _sort(algebra: Any, node: Any, a: Any, axis: Any = -1, **_: Any) -> Any:
+def _sort(algebra: Any, node: Any, a: Any, axis: Any = -1, kind: Any = None) -> Any:
     if axis is None:
         a, axis = np.reshape(a, (-1,)), 0
     return ordered(algebra, node, a, axis)
 
 
 @exact("partition")
-def _partition(algebra: Any, node: Any, a: Any, axis: Any = -1, **_: Any) -> Any:
+def _partition(algebra: Any, node: Any, a: Any, axis: Any = -1, kth: Any = None) -> Any:
     """The sorted entries, in the places where the recorded run has them."""
     in_order = ordered(algebra, node, a, axis)
     places = np.argsort(node.value, axis=axis, kind="stable")
@@ -131,7 +132,7 @@ def _partition(algebra: Any, node: Any, a: Any, axis: Any = -1, **_: Any) -> Any
 
 
 @exact("level_out")
-def _level_out(algebra: Any, node: Any, t: Any, s: Any, axis: int = -1, **_: Any) -> Any:
+def _level_out(algebra: Any, node: Any, t: Any, s: Any, axis: int = -1) -> Any:
     """The mean of ``t`` over each run of equal values in the recorded ``s``."""
     given = node.inputs[1]
     rows = np.moveaxis(t, axis, -1)
@@ -150,7 +151,8 @@ def _level_out(algebra: Any, node: Any, t: Any, s: Any, axis: int = -1, **_: Any
 
 @exact("masked_sum")
 def _masked_sum(algebra: Any, node: Any, a: Any, start: Any, mask: Any, axis: Any = None, keepdims: bool = False,
-                **_: Any) -> Any:
+                dtype: Any = None) -> Any:
+    check_floating(dtype)
     given = node.inputs[2]
     chosen = np.broadcast_to(np.asarray(getattr(given, "value", given), bool), a.shape)
     picked = each(lambda x, keep: x if keep else algebra.zero, a, chosen.astype(object))
@@ -158,14 +160,14 @@ def _masked_sum(algebra: Any, node: Any, a: Any, start: Any, mask: Any, axis: An
 
 
 @exact("spread_root")
-def _spread_root(algebra: Any, node: Any, v: Any, dead: Any, **_: Any) -> Any:
+def _spread_root(algebra: Any, node: Any, v: Any, dead: Any) -> Any:
     return each(algebra.function("sqrt"), v)
 
 
 @exact("norm2")
-def _norm2(algebra: Any, node: Any, x: Any, **_: Any) -> Any:
+def _norm2(algebra: Any, node: Any, x: Any, axis: Any = -1) -> Any:
     sqrt = algebra.function("sqrt")
-    return along(algebra, lambda row: sqrt(algebra.total([_square(algebra, node, v) for v in row])), x, -1)
+    return along(algebra, lambda row: sqrt(algebra.total([_square(algebra, node, v) for v in row])), x, axis)
 
 
 def _square(algebra: Any, node: Any, v: Any) -> Any:
@@ -176,16 +178,16 @@ def _square(algebra: Any, node: Any, v: Any) -> Any:
 
 
 @exact("norm_p")
-def _norm_p(algebra: Any, node: Any, x: Any, p: Any = 2, **_: Any) -> Any:
+def _norm_p(algebra: Any, node: Any, x: Any, p: Any = 2, axis: Any = -1) -> Any:
     power = algebra.scalar(p)
 
     def norm(row: list[Any]) -> Any:
         return algebra.total([algebra.absolute(v) ** power for v in row]) ** (algebra.one / power)
-    return along(algebra, norm, x, -1)
+    return along(algebra, norm, x, axis)
 
 
 @exact("interp")
-def _interp(algebra: Any, node: Any, x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, **_: Any) -> Any:
+def _interp(algebra: Any, node: Any, x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Any:
     """Straight lines between knots; the cell is the recorded one in symbols, found anew for numbers."""
     knots = np.asarray(getattr(node.inputs[1], "value", node.inputs[1]))
     recorded = np.asarray(getattr(node.inputs[0], "value", node.inputs[0]))
@@ -214,7 +216,8 @@ def _interp(algebra: Any, node: Any, x: Any, xp: Any, fp: Any, left: Any = None,
 
 
 @exact("unwrap")
-def _unwrap(algebra: Any, node: Any, p: Any, period: Any = 6.283185307179586, **_: Any) -> Any:
+def _unwrap(algebra: Any, node: Any, p: Any, period: Any = 6.283185307179586, discont: Any = None,
+            axis: int = -1) -> Any:
     """The identity plus the whole periods that the recorded run added."""
     algebra.assume(node, (p,), {})
     before = np.asarray(getattr(node.inputs[0], "value", node.inputs[0]))
@@ -225,13 +228,13 @@ def _unwrap(algebra: Any, node: Any, p: Any, period: Any = 6.283185307179586, **
 # --- rows that only appear in recorded gradients ---------------------------------------------------------------
 
 @exact("complex_sign")
-def _complex_sign(algebra: Any, node: Any, z: Any, **_: Any) -> Any:
+def _complex_sign(algebra: Any, node: Any, z: Any) -> Any:
     size = algebra.modulus if algebra.symbolic and not algebra.counting else algebra.absolute
     return each(lambda v: v / size(v), z)
 
 
 @exact("mantissa")
-def _mantissa(algebra: Any, node: Any, x: Any, **_: Any) -> Any:
+def _mantissa(algebra: Any, node: Any, x: Any) -> Any:
     given = node.inputs[0]
     exponents = np.frexp(np.asarray(getattr(given, "value", given), float))[1]
     two = algebra.one + algebra.one

@@ -27,7 +27,7 @@ def matmul(algebra: Any, a: Any, b: Any) -> Any:
 
 
 @exact("matmul")
-def _matmul(algebra: Any, node: Any, a: Any, b: Any, **_: Any) -> Any:
+def _matmul(algebra: Any, node: Any, a: Any, b: Any) -> Any:
     if algebra.symbolic or 0 in a.shape or 0 in b.shape:
         return matmul(algebra, a, b)
     return wrap(np.matmul(a, b))

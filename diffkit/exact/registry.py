@@ -9,7 +9,9 @@ function if it is linear or multilinear, and otherwise refused by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 Exact = Callable[..., Any]
@@ -25,6 +27,24 @@ def exact(*names: str) -> Callable[[Exact], Exact]:
             EXACT[name] = definition
         return definition
     return register
+
+
+@functools.cache
+def _accepted(definition: Exact) -> frozenset[str] | None:
+    """The parameters a definition names (None: any)."""
+    parameters = inspect.signature(definition).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    return frozenset(parameter.name for parameter in parameters)
+
+
+def check_parameters(definition: Exact, name: str, params: Mapping[str, Any]) -> None:
+    """Refuse a parameter that the definition does not know: it is never ignored."""
+    known = _accepted(definition)
+    if known is not None:
+        for parameter in params:
+            if parameter not in known:
+                raise NotExact(f"{name} with {parameter}= has no exact form")
 
 
 class NotExact(Exception):

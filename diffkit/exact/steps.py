@@ -15,7 +15,7 @@ from diffkit.exact.structure import along, truncated
 
 
 def _comparison(name: str) -> Any:
-    def compare(algebra: Any, node: Any, a: Any, b: Any, **_: Any) -> Any:
+    def compare(algebra: Any, node: Any, a: Any, b: Any) -> Any:
         return each(algebra.compare(name), each(algebra.number, a), each(algebra.number, b))
     return compare
 
@@ -30,19 +30,19 @@ def _truth(algebra: Any, a: Any) -> Any:
 
 
 @exact("logical_and", "bitwise_and")
-def _and(algebra: Any, node: Any, a: Any, b: Any, **_: Any) -> Any:
+def _and(algebra: Any, node: Any, a: Any, b: Any) -> Any:
     _logical(node)
     return each(algebra.both, _truth(algebra, a), _truth(algebra, b))
 
 
 @exact("logical_or", "bitwise_or")
-def _or(algebra: Any, node: Any, a: Any, b: Any, **_: Any) -> Any:
+def _or(algebra: Any, node: Any, a: Any, b: Any) -> Any:
     _logical(node)
     return each(algebra.either, _truth(algebra, a), _truth(algebra, b))
 
 
 @exact("logical_xor", "bitwise_xor")
-def _xor(algebra: Any, node: Any, a: Any, b: Any, **_: Any) -> Any:
+def _xor(algebra: Any, node: Any, a: Any, b: Any) -> Any:
     _logical(node)
     a, b = _truth(algebra, a), _truth(algebra, b)
     negation, both, either = algebra.negation, algebra.both, algebra.either
@@ -50,7 +50,7 @@ def _xor(algebra: Any, node: Any, a: Any, b: Any, **_: Any) -> Any:
 
 
 @exact("logical_not", "invert")
-def _not(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
+def _not(algebra: Any, node: Any, a: Any) -> Any:
     _logical(node)
     return each(algebra.negation, _truth(algebra, a))
 
@@ -61,7 +61,7 @@ def _logical(node: Any) -> None:
 
 
 @exact("all")
-def _all(algebra: Any, node: Any, a: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
+def _all(algebra: Any, node: Any, a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     def every(entries: list[Any]) -> Any:
         result = algebra.true
         for entry in entries:
@@ -71,7 +71,7 @@ def _all(algebra: Any, node: Any, a: Any, axis: Any = None, keepdims: bool = Fal
 
 
 @exact("any")
-def _any(algebra: Any, node: Any, a: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
+def _any(algebra: Any, node: Any, a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     def some(entries: list[Any]) -> Any:
         result = algebra.false
         for entry in entries:
@@ -81,45 +81,45 @@ def _any(algebra: Any, node: Any, a: Any, axis: Any = None, keepdims: bool = Fal
 
 
 @exact("sign")
-def _sign(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
+def _sign(algebra: Any, node: Any, a: Any) -> Any:
     return each(algebra.function("sign"), a)
 
 
 @exact("floor")
-def _floor(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
+def _floor(algebra: Any, node: Any, a: Any) -> Any:
     return each(algebra.function("floor"), a)
 
 
 @exact("ceil")
-def _ceil(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
+def _ceil(algebra: Any, node: Any, a: Any) -> Any:
     return each(algebra.function("ceil"), a)
 
 
 @exact("trunc", "fix")
-def _trunc(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
+def _trunc(algebra: Any, node: Any, a: Any) -> Any:
     return each(lambda x: truncated(algebra, x), a)
 
 
 @exact("floor_divide")
-def _floor_divide(algebra: Any, node: Any, a: Any, b: Any, **_: Any) -> Any:
+def _floor_divide(algebra: Any, node: Any, a: Any, b: Any) -> Any:
     floor = algebra.function("floor")
     return each(lambda x, y: floor(x / y), each(algebra.number, a), each(algebra.number, b))
 
 
 @exact("heaviside")
-def _heaviside(algebra: Any, node: Any, a: Any, b: Any, **_: Any) -> Any:
+def _heaviside(algebra: Any, node: Any, a: Any, b: Any) -> Any:
     less, equal = algebra.compare("less"), algebra.compare("equal")
     return each(lambda x, at_zero: algebra.choose(less(x, algebra.zero), algebra.zero, algebra.choose(
         equal(x, algebra.zero), at_zero, algebra.one)), a, b)
 
 
 @exact("signbit")
-def _signbit(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
+def _signbit(algebra: Any, node: Any, a: Any) -> Any:
     return each(lambda x: algebra.compare("less")(x, algebra.zero), a)
 
 
 @exact("stop_gradient")
-def _stop_gradient(algebra: Any, node: Any, a: Any, **_: Any) -> Any:
+def _stop_gradient(algebra: Any, node: Any, a: Any) -> Any:
     return each(algebra.frozen, a)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.exact.arrays import collect, each, filled, wrap
-from diffkit.exact.registry import exact
+from diffkit.exact.registry import NotExact, exact
 
 
 def along(algebra: Any, function: Any, a: Any, axis: Any, keepdims: bool = False) -> Any:
@@ -23,6 +23,12 @@ def along(algebra: Any, function: Any, a: Any, axis: Any, keepdims: bool = False
     rows = np.transpose(a, (*rest, *axes)).reshape(int(np.prod(shape, dtype=int)), count)
     result = collect([function(list(row)) for row in rows], shape)
     return np.expand_dims(result, axes) if keepdims else result
+
+
+def check_floating(dtype: Any) -> None:
+    """A floating dtype says how to store a result, not what it is; any other is refused."""
+    if dtype is not None and np.dtype(dtype).kind not in "fc":
+        raise NotExact(f"a sum or product with dtype={np.dtype(dtype)} has no exact form")
 
 
 def running(step: Any, a: Any, axis: int | None) -> Any:
@@ -38,19 +44,23 @@ def running(step: Any, a: Any, axis: int | None) -> Any:
 
 
 @exact("sum")
-def _sum(algebra: Any, node: Any, a: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
+def _sum(algebra: Any, node: Any, a: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+    check_floating(dtype)
     if _kind(node, 0) == "b":
         a = each(algebra.number, a)
     return along(algebra, algebra.total, a, axis, keepdims)
 
 
 @exact("cumsum", "cumulative_sum")
-def _cumsum(algebra: Any, node: Any, a: Any, axis: Any = None, **_: Any) -> Any:
+def _cumsum(algebra: Any, node: Any, a: Any, axis: Any = None, dtype: Any = None) -> Any:
+    check_floating(dtype)
     return running(lambda total, entry: total + entry, a, axis)
 
 
 @exact("prod")
-def _prod(algebra: Any, node: Any, a: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
+def _prod(algebra: Any, node: Any, a: Any, axis: Any = -1, keepdims: bool = False, dtype: Any = None) -> Any:
+    check_floating(dtype)
+
     def product(entries: list[Any]) -> Any:
         result = algebra.one
         for entry in entries:
@@ -60,12 +70,12 @@ def _prod(algebra: Any, node: Any, a: Any, axis: Any = None, keepdims: bool = Fa
 
 
 @exact("cumprod", "cumulative_prod")
-def _cumprod(algebra: Any, node: Any, a: Any, axis: Any = None, **_: Any) -> Any:
+def _cumprod(algebra: Any, node: Any, a: Any, axis: Any = None) -> Any:
     return running(lambda product, entry: product * entry, a, axis)
 
 
 @exact("astype")
-def _astype(algebra: Any, node: Any, a: Any, dtype: Any = None, **_: Any) -> Any:
+def _astype(algebra: Any, node: Any, a: Any, dtype: Any = None) -> Any:
     """Precision has no meaning here; a conversion to whole numbers cuts the fraction off."""
     kind = np.dtype(dtype).kind if dtype is not None else node.dtype.kind
     source = _kind(node, 0)
@@ -107,12 +117,12 @@ def real_part(algebra: Any, a: Any) -> Any:
 
 
 @exact("zeros_like", "empty_like")
-def _zeros(algebra: Any, node: Any, *_: Any, **__: Any) -> Any:
+def _zeros(algebra: Any, node: Any, *_: Any) -> Any:
     return filled(node.shape, algebra.zero)
 
 
 @exact("ones_like")
-def _ones(algebra: Any, node: Any, *_: Any, **__: Any) -> Any:
+def _ones(algebra: Any, node: Any, *_: Any) -> Any:
     return filled(node.shape, algebra.one)
 
 

@@ -214,7 +214,8 @@ def expand(found: Recording, leaves: list[Any], algebra: Expressions,
         values = machine.run(leaves)
         outs = [values[out.index] if isinstance(out, Node) else algebra.array(out) for out in found.outs]
     except (TooLarge, RecursionError):
-        expanded = f", which expand to {total} parts, {largest} in the largest expression" if total else ""
+        expanded = (f", which expand to {_shown(total)} parts, {_shown(largest)} in the largest expression"
+                    if total else "")
         raise SymbolicError(
             f"{name} is too large to expand: its recording has {len(found.tape.nodes)} operations on "
             f"{found.tape.elements} entries{expanded}; the limit is {algebra.limit} for one expression, "
@@ -229,6 +230,10 @@ def expand(found: Recording, leaves: list[Any], algebra: Expressions,
     conditions = dict.fromkeys((relation, line) for relation, line in asked + algebra.assumptions
                                if relation != sympy.true)
     return outs, tuple(Condition(relation, line) for relation, line in conditions)
+
+
+def _shown(count: int) -> str:
+    return str(count) if count < 10 ** 7 else f"about 10**{len(str(count)) - 1}"
 
 
 def _relations(algebra: Expressions, guard: Guard, value: Any) -> list[Any]:

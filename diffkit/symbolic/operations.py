@@ -25,7 +25,7 @@ from diffkit.exact import columns
 from diffkit.exact.expressions import Expressions
 from diffkit.exact.machine import ancestors, spelled
 from diffkit.exact.recording import Recording
-from diffkit.exact.registry import NotExact
+from diffkit.exact.registry import NotExact, check_parameters
 from diffkit.rules.kinds import Rule
 from diffkit.symbolic.calculus import differentiate
 from diffkit.symbolic.evaluation import Evaluator, plain
@@ -95,6 +95,7 @@ class Operations:
         if rule is PICK:
             return own[0][node.params["position"]]
         if rule.name in FIRST:
+            check_parameters(FIRST[rule.name], spelled(rule.name), node.params)
             return _spread(FIRST[rule.name](node, values_of(node), own, **node.params), node)
         if rule.kind == "elementwise":
             return _spread(_sum(t * self.partial(node, (k,)) for k, t in enumerate(own) if t is not None), node)
@@ -153,6 +154,7 @@ class Operations:
         if rule.kind == "linear":
             return _linear(node, both) if moved else None
         if rule.name in SECOND:
+            check_parameters(SECOND[rule.name], spelled(rule.name), node.params)
             return _spread(SECOND[rule.name](node, values_of(node), a, b, both, **node.params), node)
         if rule.kind == "elementwise" and rule.name not in FIRST:
             terms = [t * self.partial(node, (k,)) for k, t in enumerate(both) if t is not None]

@@ -23,7 +23,7 @@ from diffkit.exact.arrays import wrap
 from diffkit.symbolic.evaluation import Evaluator
 from diffkit.symbolic.expression import Expression
 
-_POINTS = 6
+_POINTS = 10
 _TRIES = 60
 _DIGITS = 60
 #: Symbols whose sign is split into cases.
@@ -111,11 +111,13 @@ def _points(pairs: Any, relations: Sequence[Any], center: dict[Any, Any]) -> Ite
     generator = random.Random(0)
     found = 0
     for attempt in range(_TRIES):
-        width = 0.0 if attempt == 0 and center else 0.5 * 0.9 ** attempt
+        width = 0.0 if attempt == 0 else 0.5 * 0.9 ** attempt
         point = {}
         for symbol in symbols:
             value = float(center.get(symbol, 0.7))
             point[symbol] = value * (1 + width * generator.uniform(-1, 1)) + width * generator.uniform(-0.3, 0.3)
+            if attempt % 2:  # anywhere, if the conditions allow it
+                point[symbol] = generator.uniform(-3, 3) if attempt > 1 else -abs(value) - 0.1
         evaluate = Evaluator(point, _DIGITS)
         if all(evaluate(relation) is not False for relation in relations if relation.free_symbols <= set(symbols)):
             found += 1

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.exact.registry import NotExact
+from diffkit.exact.registry import NotExact, check_parameters
 
 Formula = Callable[..., Any]
 FIRST: dict[str, Formula] = {}
@@ -46,6 +46,7 @@ def piecewise_linear(*names: str) -> None:
     """The second tangent obeys the same formula: nothing bends between the jumps."""
     for name in names:
         def formula(node: Any, values: Any, a: Any, b: Any, both: Any, _own: str = name, **params: Any) -> Any:
+            check_parameters(FIRST[_own], _own, params)
             return FIRST[_own](node, values, both, **params) if any(t is not None for t in both) else None
         SECOND[name] = formula
 
@@ -57,12 +58,12 @@ piecewise_linear("where", "max", "min", "maximum", "minimum", "fmax", "fmin", "s
 # --- choices ---------------------------------------------------------------------------------------
 
 @first("where")
-def _where(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _where(node: Any, values: Any, tangents: Any) -> Any:
     yes, no = (0.0 if t is None else t for t in tangents[1:])
     return np.where(values[0], yes, no)
 
 
-def _chosen(node: Any, values: Any, tangents: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
+def _chosen(node: Any, values: Any, tangents: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The mean of the tangents of the entries that are the extreme."""
     y = node.value if keepdims or axis is None else np.expand_dims(node.value, axis)
     ties = np.asarray(values[0] == y, float)
@@ -73,14 +74,14 @@ FIRST["max"] = FIRST["min"] = _chosen
 
 
 @first("maximum", "minimum", "fmax", "fmin")
-def _larger(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _larger(node: Any, values: Any, tangents: Any) -> Any:
     left, right = (np.asarray(value == node.value, float) for value in values)
     s, t = (0.0 if t is None else t for t in tangents)
     return (left * s + right * t) / (left + right)
 
 
 @first("sort")
-def _sort(node: Any, values: Any, tangents: Any, axis: Any = -1, **_: Any) -> Any:
+def _sort(node: Any, values: Any, tangents: Any, axis: Any = -1, kind: Any = None) -> Any:
     """The sorted entries' own tangents; equal entries move by their mean."""
     a, t = values[0], tangents[0]
     if axis is None:
@@ -93,7 +94,7 @@ def _sort(node: Any, values: Any, tangents: Any, axis: Any = -1, **_: Any) -> An
 
 
 @first("partition")
-def _partition(node: Any, values: Any, tangents: Any, axis: int = -1, **_: Any) -> Any:
+def _partition(node: Any, values: Any, tangents: Any, axis: int = -1, kth: Any = None) -> Any:
     """The sorted tangents, in the places where the result has its entries."""
     out = np.empty(np.shape(node.value))
     np.put_along_axis(out, np.argsort(node.value, axis=axis, kind="stable"),
@@ -102,17 +103,17 @@ def _partition(node: Any, values: Any, tangents: Any, axis: int = -1, **_: Any) 
 
 
 @first("take_along_axis")
-def _take_along(node: Any, values: Any, tangents: Any, axis: int = -1, **_: Any) -> Any:
+def _take_along(node: Any, values: Any, tangents: Any, axis: int = -1) -> Any:
     return np.take_along_axis(tangents[0], np.asarray(values[1]), axis)
 
 
 @first("unwrap")
-def _unwrap(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _unwrap(node: Any, values: Any, tangents: Any, period: Any = None, discont: Any = None, axis: int = -1) -> Any:
     return tangents[0]
 
 
 @first("interp")
-def _interp(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _interp(node: Any, values: Any, tangents: Any) -> Any:
     """y = f_j + m (x - x_j) with m = (f_k - f_j) / (x_k - x_j) in the cell j, k = j + 1."""
     x, xp, fp = values[:3]
     tx, txp, tfp = (np.zeros(np.shape(v)) if t is None else t for v, t in zip(values[:3], tangents[:3]))
@@ -132,7 +133,7 @@ def _interp(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
 # --- products and norms ------------------------------------------------------------------------------
 
 @first("accumulate")
-def _accumulate(node: Any, values: Any, tangents: Any, ufunc: str = "", axis: int = 0, **_: Any) -> Any:
+def _accumulate(node: Any, values: Any, tangents: Any, ufunc: str = "", axis: int = 0) -> Any:
     """The recurrence y_k = f(y_(k-1), a_k), differentiated a step at a time."""
     if ufunc not in ("multiply", "maximum", "minimum", "divide", "subtract"):
         raise NotExact(f"np.{ufunc}.accumulate has no formula for its derivative here")
@@ -152,48 +153,48 @@ def _accumulate(node: Any, values: Any, tangents: Any, ufunc: str = "", axis: in
 
 
 @first("norm2")
-def _norm2(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _norm2(node: Any, values: Any, tangents: Any, axis: Any = -1) -> Any:
     """Re(conj(x) t) / |x|; at x = 0 the shortest subgradient, 0."""
     size = np.asarray(node.value)
-    moved = np.sum(np.real(np.conj(values[0]) * tangents[0]), axis=-1)
+    moved = np.sum(np.real(np.conj(values[0]) * tangents[0]), axis=axis)
     return np.where(size == 0, 0.0, moved / np.where(size == 0, 1.0, size))
 
 
 @second("norm2")
-def _norm2_second(node: Any, values: Any, a: Any, b: Any, both: Any, **_: Any) -> Any:
+def _norm2_second(node: Any, values: Any, a: Any, b: Any, both: Any, axis: Any = -1) -> Any:
     x, size = values[0], np.asarray(node.value)
     u, v, w = (np.zeros(np.shape(x)) if t[0] is None else t[0] for t in (a, b, both))
-    along = [np.sum(np.real(np.conj(x) * t), axis=-1) for t in (u, v)]
-    bend = np.sum(np.real(np.conj(u) * v) + np.real(np.conj(x) * w), axis=-1)
+    along = [np.sum(np.real(np.conj(x) * t), axis=axis) for t in (u, v)]
+    bend = np.sum(np.real(np.conj(u) * v) + np.real(np.conj(x) * w), axis=axis)
     return (bend - along[0] * along[1] / size ** 2) / size
 
 
 @first("norm_p")
-def _norm_p(node: Any, values: Any, tangents: Any, p: float = 2.0, **_: Any) -> Any:
+def _norm_p(node: Any, values: Any, tangents: Any, p: float = 2.0, axis: Any = -1) -> Any:
     if np.asarray(values[0]).dtype.kind == "c":
         raise NotExact("a p-norm of complex numbers has no formula for its derivative here")
-    size = np.asarray(node.value)[..., None]
+    size = np.expand_dims(node.value, axis)
     ratio = np.abs(values[0]) / np.where(size == 0, 1.0, size)
     weight = np.sign(values[0]) * np.where(ratio == 0, 0.0, np.where(ratio == 0, 1.0, ratio) ** (p - 1))
-    return np.sum(weight * tangents[0], axis=-1)
+    return np.sum(weight * tangents[0], axis=axis)
 
 
 @first("spread_root")
-def _spread_root(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _spread_root(node: Any, values: Any, tangents: Any) -> Any:
     """The square root at the end of a standard deviation; of constant data 0."""
     dead = np.asarray(values[1], bool) | (node.value == 0)
     return np.where(dead, 0.0, 0.5 * tangents[0] / np.where(dead, 1.0, node.value))
 
 
 @second("spread_root")
-def _spread_root_second(node: Any, values: Any, a: Any, b: Any, both: Any, **_: Any) -> Any:
+def _spread_root_second(node: Any, values: Any, a: Any, b: Any, both: Any) -> Any:
     y = node.value
     u, v, w = (0.0 if t[0] is None else t[0] for t in (a, b, both))
     return 0.5 * w / y - 0.25 * u * v / y ** 3
 
 
 @first("prod")
-def _prod(node: Any, values: Any, tangents: Any, axis: Any = -1, **_: Any) -> Any:
+def _prod(node: Any, values: Any, tangents: Any, axis: Any = -1, keepdims: bool = False, dtype: Any = None) -> Any:
     """The sum of the products with one factor exchanged: nothing is divided by."""
     a, t = np.asarray(values[0]), np.broadcast_to(tangents[0], np.shape(values[0]))
     axes = tuple(range(a.ndim)) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, a.ndim)
@@ -207,19 +208,20 @@ def _prod(node: Any, values: Any, tangents: Any, axis: Any = -1, **_: Any) -> An
 
 
 @first("logaddexp_reduce")
-def _log_sum(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _log_sum(node: Any, values: Any, tangents: Any) -> Any:
     return np.sum(np.exp(values[0] - np.asarray(node.value)[..., None]) * tangents[0], axis=-1)
 
 
 @first("masked_sum")
-def _masked_sum(node: Any, values: Any, tangents: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
+def _masked_sum(node: Any, values: Any, tangents: Any, axis: Any = None, keepdims: bool = False,
+                dtype: Any = None) -> Any:
     a, start, _mask = tangents
     total = 0.0 if a is None else np.sum(np.where(values[2], a, 0.0), axis=axis, keepdims=keepdims)
     return total if start is None else total + start
 
 
 @second("logaddexp_reduce")
-def _log_sum_second(node: Any, values: Any, a: Any, b: Any, both: Any, **_: Any) -> Any:
+def _log_sum_second(node: Any, values: Any, a: Any, b: Any, both: Any) -> Any:
     """Mean of w + u v, minus the product of the means of u and v, by the softmax weights."""
     p = np.exp(values[0] - np.asarray(node.value)[..., None])
     u, v, w = (np.zeros(np.shape(p)) if t[0] is None else t[0] for t in (a, b, both))
@@ -229,17 +231,17 @@ def _log_sum_second(node: Any, values: Any, a: Any, b: Any, both: Any, **_: Any)
 # --- complex numbers as functions of real inputs --------------------------------------------------------
 
 @first("real")
-def _real(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _real(node: Any, values: Any, tangents: Any) -> Any:
     return np.real(tangents[0])
 
 
 @first("imag")
-def _imag(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _imag(node: Any, values: Any, tangents: Any) -> Any:
     return np.imag(tangents[0])
 
 
 @first("absolute")
-def _absolute(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _absolute(node: Any, values: Any, tangents: Any) -> Any:
     z = np.asarray(values[0])
     if z.dtype.kind != "c":
         return np.sign(z) * tangents[0]
@@ -248,7 +250,7 @@ def _absolute(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
 
 
 @second("absolute")
-def _absolute_second(node: Any, values: Any, a: Any, b: Any, both: Any, **_: Any) -> Any:
+def _absolute_second(node: Any, values: Any, a: Any, b: Any, both: Any) -> Any:
     z = np.asarray(values[0])
     if z.dtype.kind != "c":
         return None if both[0] is None else np.sign(z) * both[0]
@@ -261,23 +263,23 @@ def _absolute_second(node: Any, values: Any, a: Any, b: Any, both: Any, **_: Any
 # --- elementwise rows without a column -------------------------------------------------------------------
 
 @first("fmod")
-def _fmod(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _fmod(node: Any, values: Any, tangents: Any) -> Any:
     s, t = (0.0 if t is None else t for t in tangents)
     return s - np.trunc(np.divide(*values)) * t
 
 
 @first("copysign")
-def _copysign(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _copysign(node: Any, values: Any, tangents: Any) -> Any:
     return None if tangents[0] is None else np.sign(values[0]) * np.copysign(1.0, values[1]) * tangents[0]
 
 
 @first("mantissa")
-def _mantissa(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _mantissa(node: Any, values: Any, tangents: Any) -> Any:
     return np.ldexp(tangents[0], -np.frexp(values[0])[1])
 
 
 @first("ldexp")
-def _ldexp(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _ldexp(node: Any, values: Any, tangents: Any) -> Any:
     return None if tangents[0] is None else np.ldexp(tangents[0], values[1])
 
 
@@ -288,19 +290,19 @@ def _swap(a: Any) -> Any:
 
 
 @first("inv")
-def _inv(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _inv(node: Any, values: Any, tangents: Any) -> Any:
     return -node.value @ tangents[0] @ node.value
 
 
 @second("inv")
-def _inv_second(node: Any, values: Any, a: Any, b: Any, both: Any, **_: Any) -> Any:
+def _inv_second(node: Any, values: Any, a: Any, b: Any, both: Any) -> Any:
     y = node.value
     u, v, w = (0.0 * values[0] if t[0] is None else t[0] for t in (a, b, both))
     return y @ u @ y @ v @ y + y @ v @ y @ u @ y - y @ w @ y
 
 
 @first("solve")
-def _solve(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _solve(node: Any, values: Any, tangents: Any) -> Any:
     a, b = values
     da, db = tangents
     y = np.asarray(node.value)
@@ -311,7 +313,7 @@ def _solve(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
 
 
 @second("solve")
-def _solve_second(node: Any, values: Any, a: Any, b: Any, both: Any, **_: Any) -> Any:
+def _solve_second(node: Any, values: Any, a: Any, b: Any, both: Any) -> Any:
     # A x = c:  A x'' = c'' - A'' x - A_u x_v - A_v x_u
     def product(m: Any, v: Any) -> Any:
         if m is None:
@@ -330,7 +332,7 @@ def _solve_second(node: Any, values: Any, a: Any, b: Any, both: Any, **_: Any) -
 
 
 @first("det")
-def _det(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _det(node: Any, values: Any, tangents: Any) -> Any:
     """det(A) is linear in each column, so its tangent is a sum of determinants (no inverse needed)."""
     a, t = values[0], tangents[0]
     total = 0.0
@@ -342,13 +344,13 @@ def _det(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
 
 
 @first("slogdet")
-def _slogdet(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _slogdet(node: Any, values: Any, tangents: Any) -> Any:
     trace = np.trace(np.linalg.solve(values[0], tangents[0]), axis1=-2, axis2=-1)
     return np.zeros(np.shape(trace)), np.real(trace)
 
 
 @first("cholesky")
-def _cholesky(node: Any, values: Any, tangents: Any, upper: bool = False, **_: Any) -> Any:
+def _cholesky(node: Any, values: Any, tangents: Any, upper: bool = False) -> Any:
     """L Phi(L^-1 dA L^-T), Phi taking the lower triangle and half the diagonal; dA from the triangle read."""
     lower = _swap(node.value) if upper else node.value
     half = np.tril(_swap(tangents[0]) if upper else tangents[0], -1)
@@ -361,7 +363,7 @@ def _cholesky(node: Any, values: Any, tangents: Any, upper: bool = False, **_: A
 
 
 @first("pinv")
-def _pinv(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _pinv(node: Any, values: Any, tangents: Any, rcond: Any = None) -> Any:
     """At constant rank (Golub and Pereyra 1973, equation 4.12)."""
     a, t, y = values[0], tangents[0], node.value
     conj = np.conj(_swap(t))
@@ -371,21 +373,21 @@ def _pinv(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
 
 
 @first("svdvals")
-def _svdvals(node: Any, values: Any, tangents: Any, **_: Any) -> Any:
+def _svdvals(node: Any, values: Any, tangents: Any) -> Any:
     """u_j^H dA v_j, for singular values that are distinct and not zero."""
     u, _s, vh = np.linalg.svd(values[0], full_matrices=False)
     return np.real(np.einsum("...ij,...ik,...jk->...j", np.conj(u), tangents[0], np.conj(vh)))
 
 
 @first("eigvalsh")
-def _eigvalsh(node: Any, values: Any, tangents: Any, UPLO: str = "L", **_: Any) -> Any:
+def _eigvalsh(node: Any, values: Any, tangents: Any, UPLO: str = "L") -> Any:
     _, vectors = np.linalg.eigh(values[0], UPLO)  # type: ignore[call-overload]
     moved = _symmetric(tangents[0], UPLO)
     return np.real(np.einsum("...ji,...jk,...ki->...i", np.conj(vectors), moved, vectors))
 
 
 @first("eigh")
-def _eigh(node: Any, values: Any, tangents: Any, UPLO: str = "L", **_: Any) -> Any:
+def _eigh(node: Any, values: Any, tangents: Any, UPLO: str = "L") -> Any:
     w, v = node.value
     inner = np.conj(_swap(v)) @ _symmetric(tangents[0], UPLO) @ v
     gaps = w[..., None, :] - w[..., :, None]
