@@ -70,6 +70,8 @@ class Witness:
     evaluations: int | None = None
     seconds: float | None = None
     exact: bool = True
+    #: A referee's: whether a branch of the program would go the other way a hair beside the point.
+    branches: bool = False
 
     @property
     def ran(self) -> bool:

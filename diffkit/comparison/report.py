@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 HEADINGS = ("method", "derivative", "digits", "error", "f runs", "time / f")
-_PROSE = 100
+_PROSE, _TABLE = 100, 100
 #: Colours of a verdict: right, wrong, look here.
 COLOURS = {True: "green", False: "red", None: "yellow"}
 
@@ -152,7 +152,8 @@ def draw(comparison: Comparison, console: Console) -> None:
     say(Text(headline(comparison), style="bold"))
     if comparison.rows:
         console.print()
-        console.print(table(comparison))
+        # A narrow terminal breaks lines better than a table breaks its cells.
+        console.print(table(comparison), width=max(console.width, _TABLE), crop=False, no_wrap=True)
         for method, remark in asides(comparison):
             say(Text(_hang(f"  {method}: {remark}", 4, width), style="dim"))
     console.print()

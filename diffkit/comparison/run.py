@@ -261,7 +261,8 @@ def _referee(problem: Problem, digits: int, force: bool) -> Witness | None:
         place = f" at {' and '.join(lines)}" if lines else ""
         note += f"{'; ' * bool(note)}a hair away the branch{place} goes the other way"
     return Witness("referee", REFEREE, OK, note, value=value, answer=problem.containers(value), words=words,
-                   left=left, right=right, evaluations=found.evaluations, seconds=seconds)
+                   left=left, right=right, evaluations=found.evaluations, seconds=seconds,
+                   branches=bool(found.guards_changed))
 
 
 def _own_loss(problem: Problem, found: Any) -> str:
