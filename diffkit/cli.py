@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Sequence
@@ -166,7 +167,9 @@ def _print(comparison: Comparison) -> None:
     from diffkit.comparison.report import draw, text
 
     if sys.stdout.isatty():
-        draw(comparison, Console(highlight=False))
+        columns = shutil.get_terminal_size().columns
+        # A narrow terminal breaks lines better than a table breaks its cells.
+        draw(comparison, Console(highlight=False, width=max(columns, 100)), width=min(columns, 100))
     else:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         sys.stdout.write(text(comparison).encode(encoding, "replace").decode(encoding) + "\n")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 HEADINGS = ("method", "derivative", "digits", "error", "f runs", "time / f")
-_PROSE, _TABLE = 100, 100
+_PROSE = 100
 #: Colours of a verdict: right, wrong, look here.
 COLOURS = {True: "green", False: "red", None: "yellow"}
 
@@ -140,11 +140,9 @@ def table(comparison: Comparison) -> Table:
     return drawn
 
 
-def draw(comparison: Comparison, console: Console) -> None:
-    """The whole report on a console of rich's."""
+def draw(comparison: Comparison, console: Console, width: int = _PROSE) -> None:
+    """The whole report on a console of rich's, its prose in ``width`` columns."""
     from rich.text import Text
-
-    width = min(console.width, _PROSE) if console.is_terminal else _PROSE
 
     def say(text: Text) -> None:
         console.print(text, soft_wrap=True)
@@ -152,8 +150,7 @@ def draw(comparison: Comparison, console: Console) -> None:
     say(Text(headline(comparison), style="bold"))
     if comparison.rows:
         console.print()
-        # A narrow terminal breaks lines better than a table breaks its cells.
-        console.print(table(comparison), width=max(console.width, _TABLE), crop=False, no_wrap=True)
+        console.print(table(comparison))
         for method, remark in asides(comparison):
             say(Text(_hang(f"  {method}: {remark}", 4, width), style="dim"))
     console.print()

@@ -225,6 +225,8 @@ def _precision_note(problem: Problem) -> list[str]:
 
 def _referee(problem: Problem, digits: int, force: bool) -> Witness | None:
     """The recorded program on numbers of ``digits`` digits."""
+    import sympy  # noqa: F401  its import is not the referee's time
+
     from diffkit.comparison.referee import referee as run
 
     count = problem.rows * problem.columns
