@@ -20,33 +20,39 @@ from diffkit.tape import Node
 
 
 class Size:
-    """The number of nodes of an expression's tree; 0 for the number zero."""
+    """The number of nodes of an expression's tree, and how deep they are nested; 0 for the number zero."""
 
-    __slots__ = ("count",)
+    __slots__ = ("count", "depth")
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, depth: int = 1) -> None:
         self.count = count
+        self.depth = depth
 
     def __add__(self, other: Any) -> Size:
         if isinstance(other, int):  # the zeros with which NumPy fills gaps
             return self
         if not self.count or not other.count:
-            return Size(self.count + other.count)
-        return Size(self.count + other.count + 1)
+            return self if self.count else other
+        return _joined(1, self, other)
 
     def __mul__(self, other: Any) -> Size:
-        return Size(self.count + other.count + 1 if self.count and other.count else 0)
+        return _joined(1, self, other) if self.count and other.count else Size(0)
 
     def __truediv__(self, other: Any) -> Size:
-        return Size(self.count + other.count + 2 if self.count else 0)
+        return _joined(2, self, other) if self.count else self
 
     def __pow__(self, other: Any) -> Size:
-        return Size(self.count + (other.count if isinstance(other, Size) else 1) + 1)
+        return _joined(1, self, other if isinstance(other, Size) else Size(1))
 
     def __neg__(self) -> Size:
-        return Size(self.count + 2 if self.count else 0)
+        return _joined(2, self) if self.count else self
 
     __sub__ = __radd__ = __add__
+
+
+def _joined(own: int, *parts: Size) -> Size:
+    """An operation of ``own`` nodes on parts."""
+    return Size(own + sum(part.count for part in parts), 1 + max((part.depth for part in parts), default=0))
 
 
 class Sizes:
@@ -82,15 +88,16 @@ class Sizes:
             return each(direct, *operands)
         assert rule.symbol is not None
         own, occurs = columns.weight(rule.symbol, len(operands))
-        return each(lambda *args: Size(own + sum(n * max(1, a.count) for n, a in zip(occurs, args))), *operands)
+        return each(lambda *args: Size(own + sum(n * max(1, a.count) for n, a in zip(occurs, args)),
+                                       1 + max(a.depth for a in args)), *operands)
 
     @staticmethod
     def function(name: str) -> Callable[..., Any]:
-        return lambda *args: Size(1 + sum(arg.count for arg in args))
+        return lambda *args: _joined(1, *args)
 
     @staticmethod
     def compare(name: str) -> Callable[[Any, Any], Any]:
-        return lambda a, b: Size(1 + a.count + b.count)
+        return lambda a, b: _joined(1, a, b)
 
     @staticmethod
     def negation(a: Any) -> Any:
@@ -98,23 +105,23 @@ class Sizes:
 
     @staticmethod
     def both(a: Any, b: Any) -> Any:
-        return Size(1 + a.count + b.count)
+        return _joined(1, a, b)
 
     either = both
 
     @staticmethod
     def choose(condition: Any, a: Any, b: Any) -> Any:
-        return Size(3 + condition.count + a.count + b.count)
+        return _joined(3, condition, a, b)
 
     @staticmethod
     def total(entries: list[Any]) -> Any:
-        return Size(1 + sum(entry.count for entry in entries))
+        return _joined(1, *entries)
 
     largest = smallest = total
 
     @staticmethod
     def absolute(a: Any) -> Any:
-        return Size(1 + a.count)
+        return _joined(1, a)
 
     @staticmethod
     def matrix(a: Any) -> Any:
@@ -137,19 +144,20 @@ _ARITHMETIC: dict[str, Callable[..., Any]] = {
     "divide": lambda a, b: a / b, "negative": lambda a: -a, "positive": lambda a: a}
 
 
-def expected_size(found: Recording) -> tuple[int, int]:
-    """``(largest expression, sum over all that are made on the way)`` for a recording.
+def expected_size(found: Recording) -> tuple[int, int, int]:
+    """``(largest expression, sum over all that are made on the way, deepest nesting)`` for a recording.
 
     Raises NotExact when a rule has no meaning on expressions.
     """
     machine = Machine(found.tape, Sizes())
     values = machine.run([filled(node.shape, Size(1)) for node in found.tape.inputs])
-    largest = total = 0
+    largest = total = deepest = 0
     for node in machine.order:
         value = values[node.index]
         for part in value if type(value) is tuple else (value,):
             counts = [entry.count for entry in part.ravel()]
             moved = isinstance(node, Node) and node.rule is not None and node.rule.kind == "linear"
             largest = max([largest, *counts])
+            deepest = max([deepest, *(entry.depth for entry in part.ravel())])
             total += 0 if moved and node.rule is not None and node.rule.name != "sum" else sum(counts)
-    return largest, total
+    return largest, total, deepest

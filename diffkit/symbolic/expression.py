@@ -25,6 +25,8 @@ from diffkit.tape import Guard, Node
 LIMIT = 10_000
 #: All expressions made on the way may have this many times the limit.
 TOTAL = 5
+#: SymPy walks expressions recursively: they may be nested this deep.
+DEEPEST = 120
 #: Derivatives are taken while size times symbols stays below this multiple of the limit.
 _DERIVATIVES = 20
 
@@ -204,22 +206,22 @@ def expand(found: Recording, leaves: list[Any], algebra: Expressions,
     """
     name = getattr(f, "__qualname__", None) or repr(f)
     machine = Machine(found.tape, algebra)
-    largest = total = 0
+    largest = total = deepest = 0
     try:
         if found.tape.elements > 10 * algebra.limit:
             raise TooLarge
-        largest, total = expected_size(found)
-        if largest > algebra.limit or total > TOTAL * algebra.limit:
+        largest, total, deepest = expected_size(found)
+        if largest > algebra.limit or total > TOTAL * algebra.limit or deepest > DEEPEST:
             raise TooLarge
         values = machine.run(leaves)
         outs = [values[out.index] if isinstance(out, Node) else algebra.array(out) for out in found.outs]
     except (TooLarge, RecursionError):
-        expanded = (f", which expand to {_shown(total)} parts, {_shown(largest)} in the largest expression"
-                    if total else "")
+        expanded = (f", which expand to {_shown(total)} parts, {_shown(largest)} in the largest expression, nested "
+                    f"{deepest} deep" if total else "")
         raise SymbolicError(
             f"{name} is too large to expand: its recording has {len(found.tape.nodes)} operations on "
             f"{found.tape.elements} entries{expanded}; the limit is {algebra.limit} for one expression, "
-            f"{TOTAL * algebra.limit} for all on the way",
+            f"{TOTAL * algebra.limit} for all on the way and {DEEPEST} levels",
             'a smaller example, a larger limit=, or grad(f, method="symbolic"), which differentiates '
             "operation by operation") from None
     except NotExact as error:

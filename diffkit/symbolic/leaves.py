@@ -24,7 +24,7 @@ from diffkit.exact.recording import Recording, leaf_names, recording
 from diffkit.exact.sizes import expected_size
 from diffkit.symbolic.calculus import differentiate
 from diffkit.symbolic.evaluation import rounded
-from diffkit.symbolic.expression import TOTAL
+from diffkit.symbolic.expression import DEEPEST, TOTAL
 from diffkit.symbolic.naming import symbols as symbols_for
 from diffkit.symbolic.operations import Operations
 from diffkit.tape import Node
@@ -135,8 +135,8 @@ def _expressions(found: Recording, f: Callable[..., Any], moving: Moving) -> tup
     """Output entries, symbols by leaf, the point, and the algebra that knows the sizes."""
     if found.tape.elements > TOTAL * _EXPANDED or _has_ties(found):
         raise TooLarge
-    largest, total = expected_size(found)
-    if largest > _EXPANDED or total > TOTAL * _EXPANDED:
+    largest, total, deepest = expected_size(found)
+    if largest > _EXPANDED or total > TOTAL * _EXPANDED or deepest > DEEPEST:
         raise TooLarge
     leaves = symbols_for(leaf_names(f, moving), [leaf.shape for leaf in moving.leaves])
     algebra = Expressions(_EXPANDED, readable=False)

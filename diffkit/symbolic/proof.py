@@ -9,6 +9,7 @@ None comes soon rather than never.
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -28,6 +29,10 @@ _TRIES = 60
 _DIGITS = 60
 #: Symbols whose sign is split into cases.
 _SPLIT = 3
+#: Steps are not tried on what would multiply out to more terms.
+_TERMS, _MANY = 20_000, 10 ** 9
+#: What all steps of a proof may take together, in nodes times dearness.
+_WORK = 60_000
 #: Differences larger than this are not even expanded.
 _LARGEST = 4000
 
@@ -76,7 +81,8 @@ def prove_equal(a: Any, b: Any, generic: bool = False) -> bool | None:
     for point in _points(open_pairs, relations, center):
         if _differ(open_pairs, point):
             return False
-    return True if all(_equal(p, q, generic) for p, q in open_pairs) else None
+    attempt = _Attempt(generic)
+    return True if all(attempt.equal(p, q) for p, q in open_pairs) else None
 
 
 def _entries(value: Any) -> list[Any]:
@@ -156,34 +162,99 @@ def _magnitude(e: Any, evaluate: Evaluator) -> Any:
 
 # --- proof ----------------------------------------------------------------------------------------------
 
-def _equal(p: Any, q: Any, generic: bool) -> bool:
-    """By SymPy's steps; if they fail, once more for each sign of the symbols that a choice hangs on."""
-    if _is_zero(p - q):
-        return True
-    choices = (p - q).atoms(sympy.Abs, sympy.sign, sympy.Heaviside, sympy.Max, sympy.Min,
-                            sympy.core.relational.Relational)
-    deciding = sorted({arg for choice in choices for arg in choice.args if arg.is_Symbol}, key=str)
-    if not deciding or len(deciding) > _SPLIT or _size(p - q) > _LARGEST // 10:
-        return False
-    for signs in itertools.product((1, -1) if generic else (1, 0, -1), repeat=len(deciding)):
-        case = {symbol: sign * sympy.Dummy(symbol.name, positive=True) for symbol, sign in zip(deciding, signs)}
-        left, right = p.subs(case), q.subs(case)
-        undefined = [side.has(sympy.nan, sympy.zoo) for side in (left, right)]
-        if any(undefined) and not all(undefined):
-            return False
-        if not any(undefined) and not _is_zero(left - right):
-            return False
-    return True
+class _Attempt:
+    """One attempt at a proof, with the work that it may take."""
 
+    def __init__(self, generic: bool) -> None:
+        self.signs = (1, -1) if generic else (1, 0, -1)
+        self.work = _WORK
 
-def _is_zero(difference: Any) -> bool:
-    size = _size(difference)
-    for largest, step in _STEPS:
-        if size > largest:
-            return False
-        if step(difference) == 0:
+    def equal(self, p: Any, q: Any) -> bool:
+        """Whether p - q comes out as zero; by cases, where a choice hangs on relations or signs."""
+        if p == q or self.zero(p - q, _STEPS[:1]) or self._by_relations(p, q):
             return True
-    return False
+        return self.zero(p - q, _STEPS[1:]) or self._by_signs(p, q)
+
+    def _by_relations(self, p: Any, q: Any) -> bool:
+        relations = sorted((p - q).atoms(sympy.core.relational.Relational), key=str)
+        if not relations:
+            return self.zero(p - q, _STEPS[:3])
+        for case in (relations[0], sympy.Not(relations[0])):
+            known = _known([case])
+            left, right = p.xreplace(known), q.xreplace(known)
+            if left != right and (self.work < 0 or not self._by_relations(left, right)):
+                return False
+        return True
+
+    def _by_signs(self, p: Any, q: Any) -> bool:
+        choices = (p - q).atoms(sympy.Abs, sympy.sign, sympy.Heaviside, sympy.Max, sympy.Min)
+        deciding = sorted({arg for choice in choices for arg in choice.args if arg.is_Symbol}, key=str)
+        if not deciding or len(deciding) > _SPLIT:
+            return False
+        for signs in itertools.product(self.signs, repeat=len(deciding)):
+            case = {symbol: sign * sympy.Dummy(symbol.name, positive=True) for symbol, sign in zip(deciding, signs)}
+            left, right = p.subs(case), q.subs(case)
+            undefined = [side.has(sympy.nan, sympy.zoo) for side in (left, right)]
+            if any(undefined) and not all(undefined):
+                return False
+            if not any(undefined) and not self.zero(left - right, _STEPS):
+                return False
+        return True
+
+    def zero(self, difference: Any, steps: Any) -> bool:
+        """Whether one of the steps brings the difference to zero."""
+        size, terms = _size(difference), _terms(difference)
+        for largest, dearness, step in steps:
+            if size > largest or terms > _TERMS:
+                return False
+            self.work -= 20 + size * dearness
+            if self.work < 0:
+                return False
+            if step(difference) == 0:
+                return True
+        return False
+
+
+def _terms(e: Any) -> int:
+    """A bound on the terms of the numerator when everything is over one denominator and multiplied out."""
+    return _fraction(e)[0]
+
+
+def _fraction(e: Any) -> tuple[int, dict[Any, int]]:
+    """The numerator's terms, and the denominator's factors with their powers."""
+    bottom: dict[Any, int] = {}
+    if e.is_Add:
+        parts = [_fraction(arg) for arg in e.args]
+        for _, factors in parts:
+            for factor, power in factors.items():
+                bottom[factor] = max(bottom.get(factor, 0), power)
+        return sum(_product([top, *(_power(factor, power - factors.get(factor, 0))
+                                    for factor, power in bottom.items())]) for top, factors in parts), bottom
+    if e.is_Mul:
+        parts = [_fraction(arg) for arg in e.args]
+        for _, factors in parts:
+            for factor, power in factors.items():
+                bottom[factor] = bottom.get(factor, 0) + power
+        return _product([top for top, _ in parts]), bottom
+    if e.is_Pow and e.exp.is_Integer and abs(int(e.exp)) < 1000:
+        n = abs(int(e.exp))
+        _, factors = _fraction(e.base)
+        if e.exp > 0:
+            return _power(e.base, n), {factor: power * n for factor, power in factors.items()}
+        return _product([_power(factor, power * n) for factor, power in factors.items()]), {e.base: n}
+    return 1, bottom
+
+
+def _power(e: Any, n: int) -> int:
+    """Terms of the n-th power of an expression's numerator."""
+    return min(math.comb(_fraction(e)[0] + n - 1, n), _MANY) if n else 1
+
+
+def _product(counts: list[int]) -> int:
+    total = 1
+    for count in counts:
+        total = min(total * count, _MANY)
+    return total
 
 
 def _exponentials(e: Any) -> Any:
@@ -214,12 +285,12 @@ def _size(e: Any) -> int:
     return count
 
 
-#: (largest size, step), the dearer the smaller.
-_STEPS: list[tuple[int, Callable[[Any], Any]]] = [
-    (_LARGEST, sympy.expand),
-    (600, _over_one_denominator),
-    (300, _exponentials),
-    (200, lambda e: _unfolded(e) if e.has(sympy.Piecewise) else e),
-    (150, sympy.trigsimp),
-    (80, sympy.simplify),
+#: (largest size, work by node, step), the dearer the smaller.
+_STEPS: list[tuple[int, int, Callable[[Any], Any]]] = [
+    (_LARGEST, 1, sympy.expand),
+    (600, 5, _over_one_denominator),
+    (300, 10, _exponentials),
+    (200, 10, lambda e: _unfolded(e) if e.has(sympy.Piecewise) else e),
+    (150, 60, sympy.trigsimp),
+    (80, 150, sympy.simplify),
 ]

@@ -14,7 +14,8 @@ from diffkit.symbolic import expression, jacobian_leaves, leaves
 from diffkit.symbolic.operations import Operations
 
 ROOT = pathlib.Path(dk.__file__).parent
-FILES = sorted([*(ROOT / "exact").glob("*.py"), *(ROOT / "symbolic").glob("*.py"), ROOT / "comparison" / "referee.py"])
+FILES = [*sorted((ROOT / "exact").glob("*.py")), *sorted((ROOT / "symbolic").glob("*.py")),
+         ROOT / "comparison" / "referee.py"]
 DERIVATIVES = {"push", "pull", "partials", "adjoint", "adjoints", "jvp", "vjp", "transpose"}
 
 

@@ -1,5 +1,7 @@
 """Proofs and refutations of equality."""
 
+import time
+
 import numpy as np
 import pytest
 import sympy
@@ -74,3 +76,32 @@ def test_ties_may_be_left_out():
     recorded, slopes = expression(dk.grad(f), point), expression(f, point).gradient()
     assert prove_equal(recorded, slopes, generic=True) is True
     assert prove_equal(recorded, slopes) in (True, None)
+
+
+def test_choices_are_split_into_cases():
+    def f(x):
+        return np.sum(np.where(x > 0, np.where(x > 0.5, x**2, x), np.where(x < -0.5, -x, np.sin(x))) * np.abs(x))
+
+    x = np.linspace(-1, 1, 4)
+    assert prove_equal(expression(dk.grad(f), x), expression(f, x).gradient()) is True
+
+
+def test_softmax_and_inverse():
+    def log_softmax(x):
+        e = np.exp(x - np.max(x))
+        return np.log(e / np.sum(e))[0]
+
+    for f, x in [(log_softmax, np.arange(3.0)), (lambda a: np.sum(np.linalg.inv(a)[0]), np.eye(2) + 0.1)]:
+        assert prove_equal(expression(dk.grad(f), x), expression(f, x).gradient()) is True
+
+
+def test_what_would_take_for_ever_is_left_open():
+    def newton(a):
+        x = a
+        while abs(x * x - a) > 1e-12:
+            x = 0.5 * (x + a / x)
+        return x
+
+    start = time.perf_counter()
+    assert prove_equal(expression(dk.grad(newton), 2.0), expression(newton, 2.0).gradient()) is None
+    assert time.perf_counter() - start < 5
