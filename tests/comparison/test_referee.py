@@ -117,6 +117,16 @@ def test_zeros_are_zeros_and_not_kinks(f, x):
     assert found.blocks[0][0][()] == 0 and not found.kink[0][0]
 
 
+def test_near_an_optimum_two_looks_are_enough():
+    # The slopes differ by the curvature; their weighted mean is right to the second order all the same.
+    x = 1 + 1e-14
+    found = ask(lambda x: (x - 1) ** 2 + (x - 1) ** 4, x)
+    assert found.evaluations == 6
+    with mpmath.workdps(80):
+        offset = mpmath.mpf(x) - 1
+        agree(found.blocks[0][0][()], 2 * offset + 4 * offset**3, 50)
+
+
 def test_tiny_derivatives_are_not_zeros():
     # Above 1, 130 digits see nothing of exp(-800): the referee looks closer by itself.
     found = ask(lambda x: np.log(1 + np.exp(x - 700)), 0.0)

@@ -70,6 +70,7 @@ CALLS = {
     "choices": (lambda x: (np.where(x > 0, x, x**2), np.select([x < -1, x < 1], [x, 2 * x], 0)), V),
     "solve": (lambda a, b: (np.linalg.inv(a), np.linalg.solve(a, b), np.linalg.solve(a, b[:, 0])), A, B),
     "determinants": (lambda a: (np.linalg.det(a), np.linalg.slogdet(a)), A),
+    "determinant by row exchanges": (np.linalg.det, np.array([[0.1, 2.0, 1.0], [3.0, 0.2, 1.0], [0.5, 1.0, 4.0]])),
     "cholesky": (lambda a: (np.linalg.cholesky(a), np.linalg.cholesky(a, upper=True)), S),
     "norms": (lambda a: [np.linalg.norm(a, ord) for ord in (None, 1, 2, np.inf, "nuc")], A),
     "vector norms": (lambda x: [np.linalg.norm(x, ord) for ord in (None, 1, 3, np.inf)], X),

@@ -137,6 +137,11 @@ def test_a_recorded_gradient_is_a_formula():
     assert sympy.simplify(e.expressions - sympy.diff(sin(x) * x, x, 2)) == 0
 
 
+def test_an_entry_read_twice_counts_twice():
+    e = expression(dk.grad(lambda x: np.sum(x[[0, 0, 1]] ** 2)), np.array([1.0, 2.0]))
+    assert list(e.expressions) == [4 * x0, 2 * x1]
+
+
 def test_writes_into_arrays_are_read():
     def f(x):
         z = np.zeros(3)
