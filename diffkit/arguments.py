@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 
 from diffkit import tree
+from diffkit.buffers import snapshot
 from diffkit.errors import ArgnumsError, InputError
-from diffkit.traced import Traced
+from diffkit.rules.kinds import FUNCTIONS
+from diffkit.traced import Traced, layout
 
 Argnums = int | tuple[int, ...]
 
@@ -105,6 +107,12 @@ def leaf(value: Any, f: Callable[..., Any], args: tuple[Any, ...], name: str | i
     kind = type(value)
     if kind is float:
         return np.float64(value)
+    if kind is Traced:
+        value = snapshot(value)
+        kind = type(value)
+        if kind is Traced and issubclass(type(layout(value)), (float, int)) and type(layout(value)) is not np.float64:
+            # A number of Python's, traced by an outer transform (compile): it moves as NumPy's.
+            value = FUNCTIONS["astype"](value, np.float64)
     if kind is Traced or isinstance(value, (np.ndarray, np.generic, int, complex)):
         if kind is int:
             return np.float64(value)

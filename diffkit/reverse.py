@@ -13,15 +13,36 @@ from typing import Any
 
 import numpy as np
 
+from diffkit import buffers, masked
+from diffkit.masked import CAREFUL, holds_nan
 from diffkit.rules import kinds
 from diffkit.rules.indexing import GETITEM, add_at
 from diffkit.rules.kinds import Elementwise, conform, over
+from diffkit.rules.writing import ADD_AT, SETITEM, fitted, last_written
 from diffkit.tape import PICK, Node, TapeLevel
 from diffkit.traced import Traced
 
 
-def sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequence[Node]) -> list[Any]:
-    """Cotangents of the ``wanted`` inputs, given those of the ``seeds`` (None: no dependence)."""
+def sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequence[Node],
+          structural: bool = False) -> list[Any]:
+    """Cotangents of the ``wanted`` inputs, given those of the ``seeds`` (None: no dependence).
+
+    A NaN may come from a branch that was not taken: the tape is swept once more, with
+    structural zeros (those of the seeds, too, if they are ``structural``).
+    """
+    if not CAREFUL.get():
+        found = _sweep(nodes, seeds, wanted)
+        for c in found:
+            if c is not None and holds_nan(c):
+                break
+        else:
+            return found
+    cotangents = masked.sweep(nodes, seeds, structural)
+    return [None if cotangents[node.index] is None else cotangents[node.index][0] for node in wanted]
+
+
+def _sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequence[Node]) -> list[Any]:
+    """The plain sweep."""
     cotangents: list[Any] = [None] * len(nodes)
     # Whether a buffer was made by this sweep (and may be added into).
     owned = bytearray(len(nodes))
@@ -40,6 +61,8 @@ def sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequence
             if rule is None:
                 continue
             cotangents[i] = None
+            if type(g) is Traced and g.level.is_buffers and rule is not SETITEM and rule is not ADD_AT:
+                g = buffers.contents(g)
             # The hot path, written out: an elementwise pull has the result's shape and
             # dtype, so it fits a parent of the same without asking the array.
             if type(rule) is Elementwise:
@@ -75,8 +98,11 @@ def sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequence
                         cotangents[j] = c = previous + c
                         owned[j] = type(c) is np.ndarray
                 continue
-            if rule is GETITEM and type(g) is not Traced:
+            if rule is GETITEM:
                 _add_item(cotangents, owned, node, g)
+                continue
+            if rule is SETITEM or rule is ADD_AT:
+                _set_item(cotangents, owned, node, g)
                 continue
             if rule is PICK:
                 whole = node.parents[0].index
@@ -91,7 +117,7 @@ def sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequence
                     if c.shape != parent.shape or c.dtype is not parent.dtype:
                         c = conform(c, parent.shape, parent.dtype)
                     _accumulate(cotangents, owned, parent.index, c)
-    return [cotangents[node.index] for node in wanted]
+    return [buffers.contents(cotangents[node.index]) for node in wanted]
 
 
 def _accumulate(cotangents: list[Any], owned: bytearray, j: int, c: Any) -> None:
@@ -112,8 +138,9 @@ def _add_item(cotangents: list[Any], owned: bytearray, node: Node, g: Any) -> No
     parent = node.parents[0]
     j = parent.index
     previous = cotangents[j]
-    if type(previous) is Traced:
-        cotangents[j] = previous + kinds.TABLE["scatter"](g, index=node.params["index"], shape=parent.shape)
+    if type(g) is Traced or type(previous) is Traced:
+        cotangents[j] = previous = _buffer(previous, parent)
+        buffers.add_at(previous, node.params["index"], g)
         return
     if not owned[j]:
         if previous is None:
@@ -122,6 +149,44 @@ def _add_item(cotangents: list[Any], owned: bytearray, node: Node, g: Any) -> No
             cotangents[j] = np.array(previous)
         owned[j] = True
     add_at(cotangents[j], node.params["index"], g)
+
+
+def _buffer(g: Any, node: Node) -> Any:
+    """A cotangent that is differentiated itself, as an array that takes writes in place."""
+    if g is None:
+        return buffers.handle(np.zeros(node.shape, node.dtype), True)
+    return g if buffers.is_handle(g) else buffers.handle(g)
+
+
+def _set_item(cotangents: list[Any], owned: bytearray, node: Node, g: Any) -> None:
+    """The adjoint of ``a[index] = v`` (v takes what a loses) and of ``a[index] += v``.
+
+    The cotangent goes on to a in the same memory, so n writes cost O(n).
+    """
+    index = node.params["index"]
+    own = bool(owned[node.index])
+    for parent, position in zip(reversed(node.parents), reversed(node.active)):
+        if position == 1:
+            c = buffers.contents(g[index])
+            winners = last_written(index, node.shape) if node.rule is SETITEM else None
+            if winners is not None:
+                c = np.where(winners, c, 0)
+            elif type(c) is np.ndarray and c.base is not None:
+                c = c.copy()
+            _accumulate(cotangents, owned, parent.index, fitted(c, parent.shape, parent.dtype))
+            continue
+        if node.rule is SETITEM:
+            if type(g) is Traced:
+                g = _buffer(g, node)
+            elif not own:
+                g, own = np.array(g), True
+            g[index] = 0
+        j = parent.index
+        if cotangents[j] is None:
+            cotangents[j] = g
+            owned[j] = own and type(g) is np.ndarray
+        else:
+            _accumulate(cotangents, owned, j, buffers.contents(g))
 
 
 def transpose(function: Callable[..., Any], examples: Sequence[Any], cotangents: Sequence[Any],

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from diffkit import tree
+from diffkit.buffers import run, snapshot
 from diffkit.errors import user_line
 from diffkit.rules.kinds import KEEP_FIRST, KEEP_RESULT, KEEP_SECOND, Elementwise, Rule
 from diffkit.traced import Level, Traced
@@ -66,6 +67,8 @@ _BOTH: tuple[int, ...] = (0, 1)
 #: Captured arrays up to this size are copied, larger ones locked.
 _COPY_LIMIT = 4096
 _NO_LIMIT = 2 ** 62
+#: What a node must not keep as it is, because the program may write to it.
+_MUTABLE = frozenset([np.ndarray, Traced])
 
 
 class Pick(Rule):
@@ -147,9 +150,9 @@ class TapeLevel(Level):
         y = rule.call(left, right)
         if active is not _BOTH:  # a captured array must keep its values until the pull
             if active is _FIRST:
-                if type(right) is np.ndarray and keep & KEEP_SECOND:
+                if keep & KEEP_SECOND and type(right) in _MUTABLE:
                     right = self._protect(right)
-            elif type(left) is np.ndarray and keep & KEEP_FIRST:
+            elif keep & KEEP_FIRST and type(left) in _MUTABLE:
                 left = self._protect(left)
         nodes = self.nodes
         node = _new(Node)
@@ -189,7 +192,7 @@ class TapeLevel(Level):
                 parents.append(arg.mark)
                 values.append(arg.value)
             else:
-                if type(arg) is np.ndarray:
+                if type(arg) in _MUTABLE:
                     captured = True
                 values.append(arg)
         y = rule.call(*values, **params)
@@ -198,7 +201,7 @@ class TapeLevel(Level):
         where = tuple(active)
         if captured:
             for position, value in enumerate(values):
-                if position not in where and type(value) is np.ndarray and rule.reads(position, where):
+                if position not in where and type(value) in _MUTABLE and rule.reads(position, where):
                     values[position] = self._protect(value)
         saved = rule.save(y, values, where)
         several = rule.outputs is not None
@@ -207,16 +210,34 @@ class TapeLevel(Level):
         self.nodes.append(node)
         return self._several(node, y) if several else Traced(self, y, node)
 
+    def write(self, rule: Rule, a: Any, index: Any, value: Any, write: Callable[..., Any]) -> Any:
+        """A write to an array that its buffer owns: in place, because no node keeps the entries."""
+        own = type(value) is Traced and value.level is self
+        v = value.value if own else value
+        a.value = write(a.value, index, v, rule)
+        active = _BOTH if own else _FIRST
+        node = Node(rule, rule.save(None, (a.value, v), active), {"index": index}, active,
+                    (a.mark, value.mark) if own else (a.mark,), len(self.nodes), a.mark.shape, a.mark.dtype)
+        self.nodes.append(node)
+        a.mark = node
+        return a
+
+    def apart(self, a: Any, apart: Callable[[Any], Any]) -> Any:
+        a.value = apart(a.value)
+        return a
+
     def _protect(self, array: Any) -> Any:
         """One of the user's own arrays, as it is now until the pulls have read it.
 
         A small one is copied.  A large one is made read-only until the run ends, so that
         the user's later write raises instead of changing a derivative.
         """
+        if type(array) is Traced:  # of a level around this one: the program may write to it
+            return Traced(array.level, array.value, array.mark)
         if not array.flags.writeable:
             return array
         if array.size <= self.copy_limit:
-            return array.copy()
+            return array.copy("K")
         chain = array
         while type(chain) is np.ndarray and chain.flags.writeable:
             chain.flags.writeable = False
@@ -261,6 +282,9 @@ class Guard:
 class RecordLevel(TapeLevel):
     """The recording interpreter that keeps everything, flat operations and guards too."""
 
+    #: Whether a function with a derivative of its own is recorded by its own operations.
+    looks_inside = True
+
     def __init__(self) -> None:
         super().__init__()
         self.guards: list[Guard] = []
@@ -277,9 +301,14 @@ class RecordLevel(TapeLevel):
     def binary(self, rule: Elementwise, a: Any, b: Any) -> Any:
         return self.process(rule, (a, b), _NOTHING)
 
+    # Every value is kept for the readers of the tape, so nothing is written in place.
+    write = Level.write
+    apart = Level.apart
+
     def process(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         inputs = tuple(arg.mark if type(arg) is Traced and arg.level is self
-                       else arg.copy() if type(arg) is np.ndarray else arg for arg in args)
+                       else arg.copy("K") if type(arg) is np.ndarray
+                       else snapshot(arg) for arg in args)
         first = len(self.nodes)
         if type(rule) is Elementwise and len(args) <= 2:
             result = super().unary(rule, *args) if len(args) == 1 else super().binary(rule, *args)
@@ -349,19 +378,21 @@ class Tape:
 
 
 def record(f: Callable[..., Any], leaves: list[Any], call: Callable[[list[Any]], tuple[Any, Any]],
-           names: list[str]) -> Tape:
+           names: list[str], level: RecordLevel | None = None) -> Tape:
     """Run ``f`` once and return its tape.
 
     ``call(leaves)`` gives the positional and keyword arguments of f from the (traced)
-    leaves, so that this module needs to know nothing of argnums and containers.
+    leaves, so that this module needs to know nothing of argnums and containers.  A ``level``
+    of the caller's may record in its own way.
     """
-    level = RecordLevel()
+    level = level or RecordLevel()
     try:
         traced = [level.lift(leaf) for leaf in leaves]
         args, kwargs = call(traced)
-        result = f(*args, **kwargs)
+        inputs = [t.mark for t in traced]  # now: f may write into its arguments
+        result = run(f, args, kwargs)
         leaves_out, structure = tree.flatten(result)
         marks = [leaf.mark if type(leaf) is Traced and leaf.level is level else leaf for leaf in leaves_out]
-        return Tape(level.nodes, [t.mark for t in traced], names, tree.unflatten(structure, marks), level.guards)
+        return Tape(level.nodes, inputs, names, tree.unflatten(structure, marks), level.guards)
     finally:
         level.close()

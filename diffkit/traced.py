@@ -18,8 +18,11 @@ value is answered (and recorded as a path condition by levels that record); ``fl
 
 from __future__ import annotations
 
+import dis
+import importlib
 import itertools
 import operator
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,6 +33,7 @@ from diffkit.errors import (
     LostDerivativeError,
     UnknownFunctionError,
     UnsupportedArgumentError,
+    user_frame,
 )
 from diffkit.rules import FUNCTIONS, ROWS
 from diffkit.rules.arithmetic import (
@@ -46,8 +50,11 @@ from diffkit.rules.arithmetic import (
 )
 from diffkit.rules.contractions import MATMUL
 from diffkit.rules.indexing import GETITEM
-from diffkit.rules.kinds import Elementwise, Rule
+from diffkit.rules.indexing import _is_basic as is_basic
+from diffkit.rules.kinds import REFUSED, Elementwise, Rule
 
+#: ``diffkit.buffers``, which imports this module: what a program does to arrays in place.
+buffers: Any = None
 _depths = itertools.count(1)
 _NOTHING: dict[str, Any] = {}
 # Operand types that need no second look.  Lists are converted, other types may bring
@@ -63,6 +70,9 @@ class Level:
     Subclasses define ``process(rule, args, params)``, which gets arguments of which at
     least one is traced at this level.
     """
+
+    #: Whether values of this level are handles of arrays that are written to.
+    is_buffers = False
 
     def __init__(self) -> None:
         self.depth = next(_depths)
@@ -82,10 +92,35 @@ class Level:
         """Python wants to know: answer from the value (a recording level notes a guard)."""
         return ask(traced.value)
 
+    def peek(self, traced: Traced, ask: Callable[[Any], Any]) -> Any:
+        """diffkit's own question about a value, which is no path condition of the user's program."""
+        return ask(self.below(traced))
+
+    def write(self, rule: Rule, a: Any, index: Any, value: Any, write: Callable[..., Any]) -> Any:
+        """``rule(a, value, index)``; a level that keeps no arrays of its values may work in place.
+
+        ``write(a, index, value, rule)`` does the same one level below.
+        """
+        return self.process(rule, (a, value), {"index": index})
+
+    def apart(self, a: Any, apart: Callable[[Any], Any]) -> Any:
+        """``a`` free of memory that ``write`` may change in place; ``apart`` does it one level below."""
+        return a
+
+    def below(self, traced: Traced) -> Any:
+        """What a value is one level below."""
+        return traced.value
+
     def close(self) -> None:
         """End of the transform: every later use of a value of this level is a leak."""
         # Plain functions, not bound methods: no reference cycle keeps the run's arrays alive.
         self.process = self.unary = self.binary = self.concrete = _leaked  # type: ignore[method-assign, assignment]
+        self.write = _leaked  # type: ignore[method-assign, assignment]
+
+
+def levels_made() -> int:
+    """A number that grows by one with each level (and with each question)."""
+    return next(_depths)
 
 
 def _leaked(*args: Any) -> Any:
@@ -112,6 +147,13 @@ def apply(rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
 
 def primal(value: Any) -> Any:
     """The plain array or number at the bottom of a traced value (or the value itself)."""
+    while type(value) is Traced:
+        value = value.level.below(value)
+    return value
+
+
+def layout(value: Any) -> Any:
+    """An array of the value's type, shape, dtype and memory order; a handle's entries may be out of date."""
     while type(value) is Traced:
         value = value.value
     return value
@@ -143,9 +185,7 @@ def operand(value: Any) -> Any:
 def array(value: Any) -> Any:
     """``np.array`` for (nested) lists that may hold traced values."""
     if type(value) in (list, tuple):
-        if not _holds_traced(value):
-            return np.asarray(value)
-        return FUNCTIONS[np.stack]([array(item) for item in value])
+        return buffers.pack(value) if _holds_traced(value) else np.asarray(value)
     return value
 
 
@@ -216,17 +256,35 @@ def _comparison(ufunc: np.ufunc) -> Callable[..., Any]:
 
 def _method(fun: Callable[..., Any]) -> Callable[..., Any]:
     """An ndarray method that is the function of the same name with self in front."""
-    answer = FUNCTIONS.get(fun)
-    if answer is None:
-        return lambda self, *args, **kwargs: _unknown(fun)
-    return lambda self, *args, **kwargs: answer(self, *args, **kwargs)
+    return lambda self, *args, **kwargs: buffers.call_function(fun, (self, *args), kwargs)
 
 
-def _unknown(fun: Any) -> Any:
+def _in_place(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """``t += other``: an array takes over the result, for a number there is a new one."""
+    def method(self: Traced, other: Any) -> Any:
+        result = forward(self, other)
+        if result is NotImplemented or not buffers.has_identity(self):
+            return result
+        return buffers.overwrite(self, result)
+    return method
+
+
+def _late(ufunc: np.ufunc) -> Any:
+    """The answer for a ufunc of SciPy's: its rulebook is imported when a program that has SciPy first needs it."""
+    if "scipy.special" not in sys.modules:
+        return None
+    buffers.plainly(importlib.import_module, "diffkit.scipy.rules")
+    return FUNCTIONS.get(ufunc)
+
+
+def unknown(fun: Any) -> Any:
     module = getattr(fun, "__module__", None) or "numpy"
     name = str(getattr(fun, "__name__", fun))
     if isinstance(fun, np.ufunc):
         module = "scipy.special" if not hasattr(np, name) else "numpy"
+    if fun in REFUSED:
+        why, instead = REFUSED[fun]
+        raise UnknownFunctionError(f"{module}.{name} has no derivative: {why}", instead)
     raise UnknownFunctionError(
         f"{module}.{name} has no derivative rule in diffkit",
         "write it with functions that have one (see docs/functions.md), or state its derivative "
@@ -234,14 +292,32 @@ def _unknown(fun: Any) -> Any:
         "if the derivative is not needed there, pass dk.stop_gradient(x)")
 
 
-def _refuse_conversion(spelling: str, rewrite: str) -> Callable[..., Any]:
+def _conversion(convert: Callable[..., Any], spelling: str, rewrite: str) -> Callable[..., Any]:
+    """A conversion to plain numbers: answered where there is no derivative to lose, else refused."""
     def method(self: Traced, *args: Any, **kwargs: Any) -> Any:
+        if self.level.is_buffers or self.value.dtype.kind in "biu":
+            return self.level.concrete(self, lambda value: convert(value, *args, **kwargs))
+        if _is_assignment():
+            buffers.refuse_plain("z[…] = x")
         raise LostDerivativeError(
             f"{spelling} would turn a differentiated value into a plain number and lose its derivative",
             rewrite,
             "a function of the math module, of C code or an array made before the trace converts its "
             "argument this way; dk.stop_gradient or dk.value says that the derivative is not wanted")
     return method
+
+
+def _is_assignment() -> bool:
+    """Whether the user's line that runs is ``z[…] = …``, so that z is a plain array."""
+    frame = user_frame()
+    return frame is not None and dis.opname[frame.f_code.co_code[frame.f_lasti]] == "STORE_SUBSCR"
+
+
+def _as_plain(value: Any, dtype: Any = None, copy: Any = None) -> Any:
+    """What ``__array__`` gives."""
+    if type(value) is Traced:
+        return value.__array__(dtype, copy=copy)
+    return np.array(value, dtype=dtype, copy=copy)
 
 
 def _check_ufunc_keywords(ufunc: np.ufunc, kwargs: dict[str, Any]) -> None:
@@ -263,7 +339,10 @@ def _check_ufunc_keywords(ufunc: np.ufunc, kwargs: dict[str, Any]) -> None:
 class Traced:
     """An array (or number) inside a running transform.  Made by transforms, never by users."""
 
-    __slots__ = ("__weakref__", "level", "mark", "value")
+    # source and views are unset until a view is made: what this is a view of, and what is one of this.
+    __slots__ = ("__weakref__", "level", "mark", "source", "value", "views")
+    source: Any
+    views: Any
     __array_priority__ = 1000.0
 
     def __init__(self, level: Level, value: Any, mark: Any) -> None:
@@ -273,16 +352,29 @@ class Traced:
 
     _apply_rule = staticmethod(apply)
 
+    def _concrete(self) -> Any:
+        """The value as a plain index, mask or count; a level that records notes a path condition."""
+        return plain_index(self)
+
     # --- NumPy's protocols ---------------------------------------------------------------
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if len(inputs) == 1 and method == "__call__" and not kwargs:
             rule = ROWS.get(ufunc)
             if rule is not None:  # the hot path: a function of one array
                 return self.level.unary(rule, self)
+        if method == "at":
+            return buffers.ufunc_at(ufunc, *inputs)
+        if "out" in kwargs and any(out is not None for out in kwargs["out"]):
+            return buffers.ufunc_out(ufunc, method, inputs, kwargs)
+        for value in inputs:
+            if type(value) is Traced and value.level.is_buffers:
+                return buffers.call_ufunc(ufunc, method, inputs, kwargs)
         answer = FUNCTIONS.get(ufunc if method == "__call__" else (ufunc, method))
+        if answer is None and method == "__call__":
+            answer = _late(ufunc)
         if answer is None:
             if method == "__call__":
-                return _unknown(ufunc)
+                return unknown(ufunc)
             raise UnknownFunctionError(f"np.{ufunc.__name__}.{method} has no derivative rule in diffkit",
                                        f"a loop over np.{ufunc.__name__}, or the function that does the same")
         for value in inputs:
@@ -303,20 +395,23 @@ class Traced:
         return answer(*inputs)
 
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
-        answer = FUNCTIONS.get(func)
-        if answer is None:
-            return _unknown(func)
-        return answer(*args, **kwargs)
+        return buffers.call_function(func, args, kwargs)
 
-    __array__ = _refuse_conversion("np.asarray(x), or code that calls it,",
-                                   "np.stack([...]) or np.array([...]) of the values; zeros that are filled "
-                                   "must be made inside the differentiated function by np.zeros")
-    __float__ = _refuse_conversion("float(x) or a function of the math module",
-                                   "NumPy's function: np.sin(x) for math.sin(x), x itself for float(x)")
-    __complex__ = _refuse_conversion("complex(x) or a function of the cmath module", "NumPy's function, or x + 0j")
-    item = _refuse_conversion("x.item()", "x[0], or x.reshape(()) for an array of one element")
-    tobytes = _refuse_conversion("x.tobytes()", "dk.value(x).tobytes()")
-    view = _refuse_conversion("x.view()", "x.astype(dtype), x.real, x.imag or x.reshape(shape)")
+    _to_array = _conversion(_as_plain, "np.asarray(x), or code that calls it,",
+                            "np.stack([...]) or np.array([...]) of the values; zeros that are filled "
+                            "must be made inside the differentiated function by np.zeros")
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return buffers.lend(self, dtype, copy) if self.level.is_buffers else self._to_array(dtype, copy)
+
+    __float__ = _conversion(float, "float(x) or a function of the math module",
+                            "NumPy's function: np.sin(x) for math.sin(x), x itself for float(x)")
+    __complex__ = _conversion(complex, "complex(x) or a function of the cmath module", "NumPy's function, or x + 0j")
+    item = _conversion(operator.methodcaller("item"), "x.item()",
+                       "x[0], or x.reshape(()) for an array of one element")
+    tobytes = _conversion(operator.methodcaller("tobytes"), "x.tobytes()", "dk.value(x).tobytes()")
+    view = _conversion(operator.methodcaller("view"), "x.view()",
+                       "x.astype(dtype), x.real, x.imag or x.reshape(shape)")
 
     # --- questions of shape and dtype: answered, never recorded ---------------------------
     @property
@@ -345,11 +440,11 @@ class Traced:
 
     @property
     def flags(self) -> Any:
-        return primal(self).flags
+        return buffers.flags(self)
 
     @property
     def strides(self) -> Any:
-        return primal(self).strides
+        return layout(self).strides
 
     def __len__(self) -> int:
         if not self.value.shape:
@@ -360,7 +455,7 @@ class Traced:
     # that the untraced program would get.  type(x) still says Traced.
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
-        return type(primal(self))
+        return type(layout(self))
 
     # --- questions about the value ---------------------------------------------------------
     def __bool__(self) -> bool:
@@ -379,8 +474,8 @@ class Traced:
     def __contains__(self, item: Any) -> bool:
         return bool(FUNCTIONS[np.any](self == item))
 
-    __hash__ = _refuse_conversion("hash(x), as a dict, a set or a cache does,",
-                                  "key the cache by something that is not differentiated")
+    __hash__ = _conversion(hash, "hash(x), as a dict, a set or a cache does,",
+                           "key the cache by something that is not differentiated")
 
     def __repr__(self) -> str:
         return f"Traced({primal(self)!r})"
@@ -391,7 +486,7 @@ class Traced:
         return format(primal(self), spec)
 
     def __copy__(self) -> Traced:
-        return Traced(self.level, self.value, self.mark)
+        return buffers.copied(self)  # type: ignore[no-any-return]
 
     def __deepcopy__(self, memo: Any) -> Traced:
         return self.__copy__()
@@ -418,6 +513,11 @@ class Traced:
     __xor__, __rxor__ = _binary(FUNCTIONS[np.bitwise_xor])  # type: ignore[arg-type]
     __invert__ = _method(np.invert)
 
+    __iadd__, __isub__, __imul__ = _in_place(__add__), _in_place(__sub__), _in_place(__mul__)
+    __itruediv__, __ifloordiv__, __imod__ = _in_place(__truediv__), _in_place(__floordiv__), _in_place(__mod__)
+    __ipow__, __imatmul__ = _in_place(__pow__), _in_place(__matmul__)
+    __iand__, __ior__, __ixor__ = _in_place(__and__), _in_place(__or__), _in_place(__xor__)
+
     def __divmod__(self, other: Any) -> Any:
         return self // other, self % other
 
@@ -427,7 +527,18 @@ class Traced:
     def __getitem__(self, index: Any) -> Any:
         if type(index) not in (int, slice):
             index = plain_index(index)
-        return self.level.process(GETITEM, (self,), {"index": index})
+        result = self.level.process(GETITEM, (self,), {"index": index})
+        # A basic index gives a view (a number if it names one entry); handles know that themselves.
+        if type(result) is Traced and (result.value.shape or type(index) is tuple) and not self.level.is_buffers:
+            self._note_view(result, index)
+        return result
+
+    def _note_view(self, result: Traced, index: Any) -> None:
+        if is_basic(index) and (result.value.shape or isinstance(layout(result), np.ndarray)):
+            buffers.link(result, self, operator.getitem, (index,), _NOTHING)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        buffers.setitem(self, index, value)
 
     def __iter__(self) -> Iterator[Any]:
         if not self.value.shape:
@@ -443,48 +554,89 @@ class Traced:
     argpartition, searchsorted = _method(np.argpartition), _method(np.searchsorted)
     all, any, nonzero = _method(np.all), _method(np.any), _method(np.nonzero)
     clip, round = _method(np.clip), _method(np.round)
-    conj = conjugate = _method(np.conjugate)
     dot, trace, diagonal = _method(np.dot), _method(np.trace), _method(np.diagonal)
     ravel, squeeze, swapaxes = _method(np.ravel), _method(np.squeeze), _method(np.swapaxes)
-    repeat, take, compress, choose = (_method(np.repeat), _method(np.take), _method(np.compress),
-                                      _method(np.choose))
-    copy = _method(np.copy)
-    flatten = _method(np.ravel)
+    repeat, take, choose = _method(np.repeat), _method(np.take), _method(np.choose)
+    put = _method(np.put)
+
+    def copy(self, order: Any = "C") -> Any:
+        return buffers.copied(self, order)
+
+    def compress(self, condition: Any, axis: Any = None, out: Any = None) -> Any:
+        return buffers.call_function(np.compress, (condition, self, axis, out), _NOTHING)
+
+    def flatten(self, order: Any = "C") -> Any:
+        return buffers.copied(FUNCTIONS[np.ravel](buffers.contents(self), order))
+
+    def fill(self, value: Any) -> None:
+        buffers.setitem(self, Ellipsis, value)
+
+    def sort(self, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:
+        buffers.overwrite(self, buffers.call_function(
+            np.sort, (self, axis), {"kind": kind, "order": order, "stable": stable}))
+
+    def partition(self, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None) -> None:
+        buffers.overwrite(self, buffers.call_function(
+            np.partition, (self, kth, axis), {"kind": kind, "order": order}))
 
     def reshape(self, *shape: Any, order: Any = "C", copy: Any = None) -> Any:
         target = shape[0] if len(shape) == 1 else shape
-        return FUNCTIONS[np.reshape](self, target, order=order)
+        result = buffers.call_function(np.reshape, (self, target), {"order": order})
+        return buffers.copied(result) if copy else result
 
     def transpose(self, *axes: Any) -> Any:
         order = axes[0] if len(axes) == 1 else (axes or None)
-        return FUNCTIONS[np.transpose](self, order)
+        return buffers.call_function(np.transpose, (self, order), _NOTHING)
 
     def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True,
                copy: bool = True) -> Any:
-        return FUNCTIONS["astype"](self, dtype)
+        if np.dtype(dtype) == self.dtype:
+            return buffers.copied(self) if copy else self
+        np.copyto(np.empty(0, dtype), np.empty(0, self.dtype), casting=casting)  # type: ignore[arg-type]
+        return buffers.fresh(FUNCTIONS["astype"](buffers.contents(self), dtype))
+
+    def resize(self, *shape: Any, refcheck: bool = True) -> Any:
+        raise UnsupportedArgumentError("x.resize(…) of a differentiated array", "x = np.resize(x, shape)")
 
     def tolist(self) -> Any:
         return [row.tolist() if row.shape else row for row in self] if self.shape else self
 
     @property
     def T(self) -> Any:
-        return FUNCTIONS[np.transpose](self, None)
+        return buffers.call_function(np.transpose, (self,), _NOTHING)
 
     @property
     def mT(self) -> Any:
-        return FUNCTIONS[np.matrix_transpose](self)
+        return buffers.call_function(np.matrix_transpose, (self,), _NOTHING)
+
+    def conjugate(self) -> Any:
+        return FUNCTIONS[np.conjugate](self) if self.dtype.kind == "c" else self
+
+    conj = conjugate
 
     @property
     def real(self) -> Any:
-        return FUNCTIONS[np.real](self)
+        return buffers.call_function(np.real, (self,), _NOTHING) if self.dtype.kind == "c" else self
+
+    @real.setter
+    def real(self, value: Any) -> None:
+        buffers.setitem(self.real, Ellipsis, value)
 
     @property
     def imag(self) -> Any:
-        return FUNCTIONS[np.imag](self)
+        return buffers.call_function(np.imag, (self,), _NOTHING)
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        buffers.setitem(self.imag, Ellipsis, value)
 
     @property
     def flat(self) -> Any:
-        return FUNCTIONS[np.ravel](self)
+        return buffers.flat(self)
+
+    @flat.setter
+    def flat(self, value: Any) -> None:
+        buffers.setitem(self.flat, Ellipsis, value)
 
 
 def plain_index(index: Any) -> Any:
@@ -501,5 +653,5 @@ def plain_index(index: Any) -> Any:
     if type(index) in (list, np.ndarray):
         if type(index) is list and _holds_traced(index):
             index = [plain_index(item) for item in index]
-        return np.array(index, dtype=np.intp) if len(index) == 0 and type(index) is list else np.array(index)
+        return np.array(index, dtype=np.intp) if type(index) is list and not index else np.array(index)
     return index

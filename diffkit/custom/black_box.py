@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from diffkit import tree
+from diffkit.buffers import plainly
 from diffkit.custom.calls import Callee, Function, Operation
 from diffkit.custom.leaves import cut, end_to_end
 from diffkit.errors import NumericError
@@ -30,7 +31,7 @@ class _BlackBoxed(Operation):
             values = list(args)
             for i, leaf in zip(active, leaves):
                 values[i] = leaf
-            found, _ = tree.flatten(self.function(*self.unpack(values)))
+            found, _ = tree.flatten(plainly(self.function, *self.unpack(values)))
             return end_to_end([value for value, other in zip(found, self.rest) if other is None])
 
         return function
@@ -81,7 +82,7 @@ class _BlackBoxed(Operation):
     def pull_filled(self, g: Any, y: Any, args: Sequence[Any], active: tuple[int, ...]) -> Sequence[Any]:
         self._refuse_complex([*y, *(args[i] for i in active)])
         whole = end_to_end(g)
-        return [np.reshape(whole @ block, args[i].shape)
+        return [cut(whole @ block, [args[i]])[0]
                 for i, block in zip(active, self._jacobian(y, args, active))]
 
 

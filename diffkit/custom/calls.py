@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from diffkit import tree
+from diffkit.buffers import plainly, settle
 from diffkit.errors import InputError, LostDerivativeError, UnknownFunctionError, UnsupportedArgumentError
 from diffkit.rules.kinds import Rule
 from diffkit.tape import RecordLevel
@@ -58,9 +59,14 @@ class Operation(Rule):
         self.out_structure = tree.LEAF
         self.rest: list[Any] = []
 
+    @property
+    def is_flat(self) -> bool:  # type: ignore[override]
+        """Nothing to differentiate: f returned no floating array (asked after the call)."""
+        return self.outputs == 0
+
     def evaluate(self, args: tuple[Any, ...]) -> Any:
         """The result on plain arguments; a subclass may keep what its derivative needs."""
-        return self.function(*args)
+        return plainly(self.function, *args)
 
     def pull_filled(self, g: Any, y: Any, args: Sequence[Any], active: tuple[int, ...]) -> Sequence[Any]:
         """``pull`` with a cotangent for every result."""
@@ -77,7 +83,7 @@ class Operation(Rule):
         if isinstance(level, RecordLevel) and level.looks_inside and not self.opaque:
             nodes, guards = len(level.nodes), len(level.guards)
             try:
-                return self._arrays(self.function(*self.unpack(leaves)), closed=False)
+                return self._arrays(settle(self.function(*self.unpack(leaves))), closed=False)
             except (LostDerivativeError, UnknownFunctionError, UnsupportedArgumentError):
                 del level.nodes[nodes:], level.guards[guards:]
         return level.process(self, leaves, {})
@@ -152,7 +158,7 @@ class Callee:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs:
             args = self._positional(args, kwargs)
-        leaves, structure = tree.flatten(args)
+        leaves, structure = tree.flatten(settle(args))
         if not any(type(leaf) is Traced for leaf in leaves):
             return self.plain(*args)
         operation = self.operation(structure, leaves)

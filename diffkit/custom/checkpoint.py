@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from diffkit import tree
+from diffkit.buffers import settle
 from diffkit.custom.calls import Callee, Function, Operation
 
 
@@ -26,7 +27,7 @@ class _Checkpointed(Operation):
             values = list(rest)
             for i, leaf in zip(active, leaves):
                 values[i] = leaf
-            found, _ = tree.flatten(self.function(*self.unpack(values)))
+            found, _ = tree.flatten(settle(self.function(*self.unpack(values))))
             return tuple(value for value, other in zip(found, self.rest) if other is None)
 
         return function

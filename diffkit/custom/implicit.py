@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from diffkit import tree
+from diffkit.buffers import settle
 from diffkit.custom.calls import Callee, Function, Operation
 from diffkit.custom.leaves import cut, end_to_end
 from diffkit.errors import ImplicitError, InputError, ShapeError
@@ -37,7 +38,7 @@ class _Root(Operation):
             values = list(args)
             for i, leaf in zip(active, moving):
                 values[i] = leaf
-            found, _ = tree.flatten(self.residual(self.result(cut(x, y)), *self.unpack(values)))
+            found, _ = tree.flatten(settle(self.residual(self.result(cut(x, y)), *self.unpack(values))))
             return end_to_end(found)
 
         return function

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from diffkit import tree
+from diffkit.buffers import plainly, settle
 from diffkit.custom.calls import Callee, Function, Operation
 from diffkit.custom.leaves import laid_out, shape_of, zero_like
 from diffkit.custom.linearity import transposed
@@ -26,7 +27,7 @@ class _JvpOperation(Operation):
 
     def push(self, y: Any, args: Sequence[Any], tangents: Sequence[Any], params: Any) -> Any:
         moving = [zero_like(arg) if t is None else t for arg, t in zip(args, tangents)]
-        found = self.rule(self.unpack(args), self.unpack(moving))
+        found = settle(self.rule(self.unpack(args), self.unpack(moving)))
         wanted = "return out, tangent: the function's result, and its tangent in the same container and shapes"
         if not isinstance(found, tuple) or len(found) != 2:
             raise ShapeError(f"the rule of {self.name} returned {_several(found)}, not a pair", wanted)
@@ -63,12 +64,12 @@ class _VjpOperation(Operation):
         # With one transform running, forward's result serves it; with several, the outer
         # ones need the custom rule for the result, and forward runs again for residuals.
         if len(self.levels) > 1:
-            return self.function(*args)
+            return plainly(self.function, *args)
         result, self.residuals = self._forward(args)
         return result
 
     def _forward(self, args: tuple[Any, ...]) -> tuple[Any, Any]:
-        found = self.forward(*args)
+        found = settle(self.forward(*args))
         if not isinstance(found, tuple) or len(found) != 2:
             raise ShapeError(f"fwd of {self.name} returned {_several(found)}, not a pair",
                              "return out, residuals: the function's result, and what bwd needs (None if nothing)")
@@ -81,7 +82,7 @@ class _VjpOperation(Operation):
             residuals = self._forward(arguments)[1]
         else:
             residuals = self.residuals
-        found = self.backward(residuals, self._cotangent(g))
+        found = settle(self.backward(residuals, self._cotangent(g)))
         wanted = (f"a tuple of {len(arguments)} cotangent{'s' * (len(arguments) != 1)}, one for each argument, in "
                   "the argument's container and shapes (None for zero)")
         if not isinstance(found, (tuple, list)) or len(found) != len(arguments):

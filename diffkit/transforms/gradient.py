@@ -9,12 +9,13 @@ import numpy as np
 
 from diffkit.arguments import Argnums, Moving, split
 from diffkit.errors import HolomorphicError, InputError
+from diffkit.masked import attempts, careful
 from diffkit.reverse import sweep
 from diffkit.tape import TapeLevel
 from diffkit.traced import primal
 from diffkit.transforms.methods import gradient_by
 from diffkit.transforms.products import push
-from diffkit.transforms.running import Function, call, finish, name_of, scalar_result, split_aux
+from diffkit.transforms.running import Function, call, finish, is_worth_care, name_of, scalar_result, split_aux
 
 
 def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, method: str = "reverse",
@@ -97,14 +98,15 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, met
 
     @functools.wraps(f)
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
+        before = attempts[0]
         moving = split(args, argnums, f, holomorphic)
         level = TapeLevel()
         try:
             traced = [level.lift(leaf) for leaf in moving.leaves]
+            wanted = [t.mark for t in traced]  # now: f may write into its arguments
             result = call(f, moving.merge(traced), kwargs, level)
             result, aux = split_aux(result, has_aux, level)
             value, out = scalar_result(f, result, level, holomorphic)
-            wanted = [t.mark for t in traced]
             if out is None:
                 leaves = [np.zeros(leaf.shape, leaf.dtype) for leaf in moving.leaves]
             else:
@@ -112,6 +114,9 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, met
                 leaves = finish(sweep(level.nodes, [(out, seed)], wanted), moving.leaves)
         finally:
             level.close()
+        if attempts[0] != before and is_worth_care(level.depth, value, leaves):
+            with careful():
+                return value_and_gradient(*args, **kwargs)
         if holomorphic:
             _check_cauchy_riemann(f, moving, kwargs, leaves, has_aux)
         g = moving.answer(leaves)

@@ -13,13 +13,15 @@ import numpy as np
 
 from diffkit import tree
 from diffkit.arguments import Moving, split
-from diffkit.dual import DualLevel
+from diffkit.buffers import apart, run, snapshot
+from diffkit.dual import dual_level
 from diffkit.errors import InputError, ShapeError
+from diffkit.masked import CAREFUL, careful, holds_nan
 from diffkit.reverse import sweep
 from diffkit.rules.kinds import conform
 from diffkit.tape import Node, TapeLevel
 from diffkit.traced import Traced
-from diffkit.transforms.running import Function, call, finish, split_aux, strip, zero_of
+from diffkit.transforms.running import Function, call, finish, has_numbers, split_aux, strip, zero_of
 
 
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
@@ -51,7 +53,7 @@ def matching(tangents: Any, moving: Moving, what: str = "tangent") -> list[Any]:
                          f"a {what} in the container of the arguments")
     result = []
     for t, leaf in zip(leaves, moving.leaves):
-        t = t if hasattr(t, "dtype") else np.asarray(t)[()]
+        t = snapshot(t) if hasattr(t, "dtype") else np.asarray(t)[()]
         if t.shape != leaf.shape:
             raise ShapeError(f"a {what} has shape {t.shape}, its primal {leaf.shape}",
                              f"a {what} of shape {leaf.shape}")
@@ -64,17 +66,30 @@ def matching(tangents: Any, moving: Moving, what: str = "tangent") -> list[Any]:
 
 
 def push(f: Function, moving: Moving, leaves: list[Any], tangents: list[Any], kwargs: dict[str, Any],
-          has_aux: bool = False) -> Any:
-    level = DualLevel()
+          has_aux: bool = False, structural: bool = False) -> Any:
+    """One run on dual numbers; a NaN may come from a branch not taken, then a masked one.
+
+    ``structural`` says that zeros in the tangents are those of a column of the identity.
+    """
+    found = _push(f, moving, leaves, tangents, kwargs, has_aux, structural)
+    if not CAREFUL.get() and any(map(holds_nan, tree.flatten(found[1])[0])) and has_numbers(found[0]):
+        with careful():
+            return _push(f, moving, leaves, tangents, kwargs, has_aux, structural)
+    return found
+
+
+def _push(f: Function, moving: Moving, leaves: list[Any], tangents: list[Any], kwargs: dict[str, Any],
+          has_aux: bool, structural: bool) -> Any:
+    level = dual_level(structural)
     try:
-        result = f(*moving.merge([level.lift(x, t) for x, t in zip(leaves, tangents)]), **kwargs)
+        result = run(f, moving.merge([level.lift(x, t) for x, t in zip(leaves, tangents)]), kwargs)
         result, aux = split_aux(result, has_aux, level)
         outs, structure = tree.flatten(result)
         values, moves = [], []
         for out in outs:
             if type(out) is Traced and out.level is level:
                 values.append(out.value)
-                moves.append(out.mark)
+                moves.append(level.tangent(out))
             else:
                 values.append(out)
                 moves.append(zero_of(out))
@@ -109,17 +124,20 @@ class Linearized:
 
     def __init__(self, f: Function, moving: Moving, kwargs: dict[str, Any], has_aux: bool = False) -> None:
         level = TapeLevel(copy_captured=True)
+        self.depth = level.depth
         try:
-            self.leaves = [leaf.copy() if type(leaf) is np.ndarray else leaf for leaf in moving.leaves]
+            self.leaves = [leaf.copy("K") if type(leaf) is np.ndarray else leaf for leaf in moving.leaves]
             traced = [level.lift(leaf) for leaf in self.leaves]
+            self.wanted = [t.mark for t in traced]  # now: f may write into its arguments
             result = call(f, moving.merge(traced), kwargs, level)
-            result, self.aux = split_aux(result, has_aux, level)
+            result, aux = split_aux(result, has_aux, level)
+            self.aux = tree.map(apart, aux)
             self.outs, self.structure = tree.flatten(result)
-            self.value = tree.unflatten(self.structure, [strip(out, level) for out in self.outs])
+            # The caller's own: writing to it must not change what the pulls read.
+            self.value = tree.unflatten(self.structure, [apart(strip(out, level)) for out in self.outs])
             self.marks = [out.mark if type(out) is Traced and out.level is level else None
                           for out in self.outs]
             self.nodes = level.nodes
-            self.wanted = [t.mark for t in traced]
         finally:
             level.close()
 
@@ -132,7 +150,7 @@ class Linearized:
         result = []
         for c, out in zip(leaves, self.outs):
             shape = np.shape(out) if type(out) is not Traced else out.shape
-            c = c if hasattr(c, "dtype") else np.asarray(c)[()]
+            c = snapshot(c) if hasattr(c, "dtype") else np.asarray(c)[()]
             if c.shape != shape:
                 raise ShapeError(f"a cotangent has shape {c.shape}, its result {shape}",
                                  f"a cotangent of shape {shape}")
@@ -147,8 +165,8 @@ class Linearized:
                  if node is not None]
         return self.pull_seeds(seeds)
 
-    def pull_seeds(self, seeds: Sequence[tuple[Node, Any]]) -> list[Any]:
+    def pull_seeds(self, seeds: Sequence[tuple[Node, Any]], structural: bool = False) -> list[Any]:
         """The leaves' cotangents, from those of some of the results' nodes."""
-        return finish(sweep(self.nodes, seeds, self.wanted), self.leaves)
+        return finish(sweep(self.nodes, seeds, self.wanted, structural), self.leaves)
 
 

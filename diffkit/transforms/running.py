@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from diffkit import tree
+from diffkit.buffers import run
 from diffkit.errors import DiffkitError, HolomorphicError, InputError, MutationError, NotScalarError
+from diffkit.masked import CAREFUL, holds_nan
 from diffkit.tape import Node, TapeLevel
-from diffkit.traced import Level, Traced, is_traced
+from diffkit.traced import Level, Traced, is_traced, levels_made, primal
 
 Function = Callable[..., Any]
 
@@ -23,7 +25,7 @@ Function = Callable[..., Any]
 def call(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any], level: TapeLevel) -> Any:
     """Run f; a write to an array that was locked for the pulls is explained."""
     try:
-        return f(*args, **kwargs)
+        return run(f, args, kwargs)
     except ValueError as error:
         if level.locked and "read-only" in str(error) and not isinstance(error, DiffkitError):
             raise MutationError(
@@ -42,6 +44,22 @@ def finish(cotangents: Sequence[Any], leaves: Sequence[Any]) -> list[Any]:
             c = c.copy()
         result.append(c)
     return result
+
+
+def is_worth_care(depth: int, value: Any, derivatives: Any) -> bool:
+    """Whether a NaN may go away if all derivatives inside f, too, are masked from the start.
+
+    That takes a transform inside f (a level younger than that of ``depth``) and a result
+    that is not itself NaN.
+    """
+    return (not CAREFUL.get() and levels_made() > depth + 1 and has_numbers(value)
+            and any(map(holds_nan, tree.flatten(derivatives)[0])))
+
+
+def has_numbers(values: Any) -> bool:
+    """Whether any entry of a result is not NaN, so that its derivative could be a number."""
+    plain = [primal(value) for value in tree.flatten(values)[0]]
+    return any(bool(np.any(value == value)) for value in plain)
 
 
 def split_aux(result: Any, has_aux: bool, level: Level | None) -> tuple[Any, Any]:

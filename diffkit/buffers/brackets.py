@@ -1,0 +1,92 @@
+"""``np.r_``, ``np.c_`` and ``np.vectorize``, which are objects: what they do with traced values."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from diffkit.buffers.creation import from_library, holds_traced, made, pack
+from diffkit.buffers.running import is_running
+from diffkit.buffers.store import contents
+from diffkit.errors import UnsupportedArgumentError
+from diffkit.traced import layout
+
+_ROWS = np.r_
+
+
+class Joined:
+    """``np.r_`` and ``np.c_``, whose brackets may hold traced values."""
+
+    def __init__(self, original: Any) -> None:
+        self._original = original
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
+
+    def __len__(self) -> int:
+        return 0
+
+    def __getitem__(self, key: Any) -> Any:
+        parts = key if type(key) is tuple else (key,)
+        if not is_running() or from_library(1):
+            return self._original[key]
+        if not holds_traced(parts):
+            return made(self._original[key])
+        return self._joined(parts)
+
+    def _joined(self, parts: Any) -> Any:
+        """Positions of the entries, joined by NumPy, then looked up: every axis string works."""
+        sources: list[Any] = []
+        places: list[Any] = []
+        offset = 0
+        for number, part in enumerate(parts):
+            if type(part) is str and number == 0:
+                places.append(part)
+                continue
+            if type(part) is slice:
+                if holds_traced((part.start, part.stop, part.step)):
+                    raise UnsupportedArgumentError("np.r_ with a differentiated end of a range",
+                                                   "np.linspace or np.arange")
+                part = _ROWS[part]
+            part = contents(pack(part)) if holds_traced(part) else part
+            part = part if hasattr(part, "dtype") else np.asarray(part)
+            size = part.size
+            index = np.arange(offset, offset + size).reshape(part.shape)
+            places.append(index if part.shape else int(offset))
+            sources.append(np.reshape(part, (-1,)))
+            offset += size
+        joined = self._original[tuple(places)]
+        return np.concatenate(sources)[joined]
+
+
+_vectorize_call = np.vectorize.__call__
+
+
+@functools.wraps(_vectorize_call)
+def vectorize_call(self: Any, *args: Any, **kwargs: Any) -> Any:
+    """Entry by entry in a Python loop, as NumPy does it."""
+    if not is_running() or self.signature is not None or not (holds_traced(args) or holds_traced(
+            tuple(kwargs.values()))):
+        return _vectorize_call(self, *args, **kwargs)
+    names = [name for name in kwargs if name not in (self.excluded or ())]
+    places = [i for i in range(len(args)) if i not in (self.excluded or ())]
+    values = [a if hasattr(a, "dtype") else pack(a) if holds_traced(a) else np.asarray(a)
+              for a in [args[i] for i in places] + [kwargs[name] for name in names]]
+    shape = np.broadcast_shapes(*(value.shape for value in values))
+    values = [np.broadcast_to(value, shape) for value in values]
+    results = []
+    for entry in np.ndindex(*shape):
+        row = list(args)
+        for i, value in zip(places, values):
+            row[i] = value[entry]
+        named = kwargs | {name: value[entry] for name, value in zip(names, values[len(places):])}
+        results.append(self.pyfunc(*row, **named))
+    if not results:
+        return _vectorize_call(self, *(layout(a) for a in args), **{k: layout(v) for k, v in kwargs.items()})
+    if type(results[0]) is tuple:
+        return tuple(np.reshape(pack(list(column)), shape) for column in zip(*results))
+    types = self.otypes
+    packed = np.reshape(pack(results), shape)
+    return packed.astype(types[0]) if types and packed.dtype != np.dtype(types[0]) else packed

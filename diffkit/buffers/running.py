@@ -1,0 +1,83 @@
+"""Whether a differentiated function is running in this thread, and NumPy's names meanwhile.
+
+Creation has no protocol: ``np.zeros(n)`` and ``np.array([t, 1.0])`` never ask a traced
+value.  So while a transform runs the user's function, attributes of the numpy module are
+replaced (``REPLACED``), and put back when the last run ends, in
+``finally``.  Other threads see the replacements too; these ask ``is_running`` first and
+are NumPy's own functions wherever no run is on the stack.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+#: Attributes of the numpy module: what replaces them, and the originals.
+REPLACED: dict[str, Any] = {}
+ORIGINALS: dict[str, Any] = {}
+#: The same of numpy.linalg's norm and of np.vectorize's call.
+NORM: list[Any] = [np.linalg.norm, np.linalg.norm]
+VECTORIZE: list[Any] = [np.vectorize.__call__, np.vectorize.__call__]
+
+_names = np.__dict__
+_linalg = np.linalg.__dict__
+_depths: dict[int, int] = {}
+_lock = threading.Lock()
+_thread = threading.get_ident
+
+
+def is_running() -> bool:
+    """Whether a transform runs the user's function in this thread.
+
+    A run is a plain call, so a thread says as much as a context variable: no other task
+    of the thread can come in between.
+    """
+    return _thread() in _depths
+
+
+def enter() -> None:
+    """A transform starts to run a function of the user's."""
+    thread = _thread()
+    depth = _depths.get(thread)
+    if depth is not None:
+        _depths[thread] = depth + 1
+        return
+    with _lock:
+        if not _depths:
+            _names.update(REPLACED)
+            _linalg["norm"] = NORM[0]
+            np.vectorize.__call__ = VECTORIZE[0]  # type: ignore[method-assign]
+        _depths[thread] = 1
+
+
+def leave() -> None:
+    """The function has returned or raised."""
+    thread = _thread()
+    depth = _depths[thread]
+    if depth > 1:
+        _depths[thread] = depth - 1
+        return
+    with _lock:
+        del _depths[thread]
+        if not _depths:
+            _names.update(ORIGINALS)
+            _linalg["norm"] = NORM[1]
+            np.vectorize.__call__ = VECTORIZE[1]  # type: ignore[method-assign]
+
+
+def plainly(f: Callable[..., Any], *args: Any) -> Any:
+    """``f(*args)`` of plain arguments, as where no transform runs: for code that is looked at from outside only."""
+    thread = _thread()
+    depth = _depths.get(thread)
+    if depth is None:
+        return f(*args)
+    _depths[thread] = 1
+    leave()
+    try:
+        return f(*args)
+    finally:
+        enter()
+        _depths[thread] = depth
