@@ -322,7 +322,7 @@ class _Slopes:
         closer = self.level(-1).column(number, entry)
         left, right = closer.left[k], closer.right[k]
         if abs(right - left) <= self.tolerance * abs(left):
-            return _mean(left, right), left, right, False
+            return (left + right) / 2, left, right, False
         return answer
 
     def _judge(self, looks: list[tuple[Any, Any]]) -> Any:
@@ -338,13 +338,13 @@ class _Slopes:
                     return side, left, right, True
                 return self._growth(looks)
             return None
-        mean, gap = _mean(left, right), abs(right - left)
+        mean, gap = (left + right) / 2, abs(right - left)
         if gap <= self.tolerance * abs(mean):
             return mean, left, right, False
         if len(looks) == 1:
             return None
         left0, right0 = looks[-2]
-        gap0, mean0 = abs(right0 - left0), _mean(left0, right0)
+        gap0, mean0 = abs(right0 - left0), (left0 + right0) / 2
         small = self.tolerance ** 0.5
         if gap <= small * gap0:                 # curvature: it goes with the step
             if mean == 0 or abs(mean) <= small * max(abs(mean0), gap0):
@@ -353,7 +353,7 @@ class _Slopes:
                 return mean, mean, mean, False
             return None
         if abs(left - left0) <= small * gap and abs(right - right0) <= small * gap:
-            return (left + right) / 2, left, right, True
+            return mean, left, right, True
         return self._growth(looks)
 
     def _growth(self, looks: list[tuple[Any, Any]]) -> Any:
@@ -378,11 +378,6 @@ class _Slopes:
     def _name(self, number: int, entry: tuple[int, ...]) -> str:
         index = "".join(f"[{i}]" for i in entry)
         return str(self.found.tape.names[number]) + index
-
-
-def _mean(left: Any, right: Any) -> Any:
-    """The derivative from two slopes, right to the second order: each weighs the other's step."""
-    return left + (right - left) / (1 + _RATIO)
 
 
 def _infinite(x: Any) -> bool:

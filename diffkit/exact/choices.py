@@ -17,9 +17,7 @@ from diffkit.exact.structure import along
 
 @exact("where")
 def _where(algebra: Any, node: Any, condition: Any, a: Any, b: Any) -> Any:
-    def choose(c: Any, p: Any, q: Any) -> Any:
-        return algebra.choose(c if algebra.is_truth(c) else algebra.compare("not_equal")(c, algebra.zero), p, q)
-    return each(choose, condition, each(algebra.number, a), each(algebra.number, b))
+    return each(algebra.choose, each(algebra.truth, condition), each(algebra.number, a), each(algebra.number, b))
 
 
 @exact("max")

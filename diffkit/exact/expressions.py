@@ -149,6 +149,10 @@ class Expressions:
         """Whether an entry is a relation or a truth value rather than a number."""
         return isinstance(value, sympy.logic.boolalg.Boolean) and not isinstance(value, sympy.Symbol)
 
+    def truth(self, value: Any) -> Any:
+        """An entry as a truth value: a number is true when it is not zero."""
+        return value if self.is_truth(value) else self.compare("not_equal")(value, self.zero)
+
     def array(self, constant: Any) -> Any:
         """A constant of the program as an object array."""
         return each(self.scalar, np.asarray(constant))

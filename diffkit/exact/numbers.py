@@ -71,6 +71,10 @@ class Numbers:
         kind = type(value)
         return value if kind is self.real_type or kind is self.complex_type else self.real_type(value)
 
+    def truth(self, value: Any) -> Any:
+        """An entry as a truth value: a number is true when it is not zero."""
+        return value if self.is_truth(value) else self.compare("not_equal")(value, self.zero)
+
     def array(self, constant: Any) -> Any:
         """A constant of the program as an object array."""
         return each(self.scalar, np.asarray(constant))

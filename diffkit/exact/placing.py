@@ -153,9 +153,8 @@ def _level_out(algebra: Any, node: Any, t: Any, s: Any, axis: int = -1) -> Any:
 def _masked_sum(algebra: Any, node: Any, a: Any, start: Any, mask: Any, axis: Any = None, keepdims: bool = False,
                 dtype: Any = None) -> Any:
     check_floating(dtype)
-    given = node.inputs[2]
-    chosen = np.broadcast_to(np.asarray(getattr(given, "value", given), bool), a.shape)
-    picked = each(lambda x, keep: x if keep else algebra.zero, a, chosen.astype(object))
+    picked = each(lambda x, keep: algebra.choose(keep, x, algebra.zero), a,
+                  each(algebra.truth, np.broadcast_to(mask, a.shape)))
     return each(lambda p, q: p + q, along(algebra, algebra.total, picked, axis, keepdims), start)
 
 
@@ -235,6 +234,7 @@ def _complex_sign(algebra: Any, node: Any, z: Any) -> Any:
 
 @exact("mantissa")
 def _mantissa(algebra: Any, node: Any, x: Any) -> Any:
+    algebra.assume(node, (x,), {})
     given = node.inputs[0]
     exponents = np.frexp(np.asarray(getattr(given, "value", given), float))[1]
     two = algebra.one + algebra.one

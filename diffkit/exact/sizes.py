@@ -79,6 +79,10 @@ class Sizes:
     def is_truth(value: Any) -> bool:
         return True
 
+    def truth(self, value: Any) -> Any:
+        """An entry as a truth value: a number is true when it is not zero."""
+        return value if self.is_truth(value) else self.compare("not_equal")(value, self.zero)
+
     def array(self, constant: Any) -> Any:
         return each(self.scalar, np.asarray(constant))
 

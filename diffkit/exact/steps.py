@@ -26,7 +26,7 @@ for _name in ("less", "less_equal", "greater", "greater_equal", "equal", "not_eq
 
 def _truth(algebra: Any, a: Any) -> Any:
     """Entries as truth values (a number is true when it is not zero)."""
-    return each(lambda x: x if algebra.is_truth(x) else algebra.compare("not_equal")(x, algebra.zero), a)
+    return each(algebra.truth, a)
 
 
 @exact("logical_and", "bitwise_and")

@@ -104,7 +104,37 @@ def _known(relations: Sequence[Any]) -> dict[Any, Any]:
 
 
 def _without_ties(e: Any) -> Any:
-    return e.replace(sympy.Eq, lambda *_: sympy.false).replace(sympy.Ne, lambda *_: sympy.true)
+    """Choices as relations ``u > 0`` off their borders, so that every spelling of one is the same."""
+    e = e.replace(lambda node: node.func in (sympy.Eq, sympy.Ne), _off_the_border)
+    e = e.replace(lambda node: node.func in (sympy.Gt, sympy.Ge, sympy.Lt, sympy.Le),
+                  lambda node: _positive(node.gts - node.lts))
+    e = e.replace(sympy.Heaviside, lambda u, *_: sympy.Piecewise((1, _positive(u)), (0, True)))
+    return e.replace(lambda node: node.func in (sympy.Max, sympy.Min) and len(node.args) == 2, _chosen)
+
+
+def _off_the_border(node: Any) -> Any:
+    """Two different quantities are not equal; one is equal to the extreme if it is the extreme."""
+    for own, other in (node.args, node.args[::-1]):
+        if other.func in (sympy.Max, sympy.Min) and own in other.args:
+            sign = 1 if other.func is sympy.Max else -1
+            holds = sympy.And(*(_positive(sign * (own - rest)) for rest in other.args if rest != own))
+            return holds if node.func is sympy.Eq else sympy.Not(holds)
+    if any(side.has(sympy.Max, sympy.Min) for side in node.args):
+        return node
+    return sympy.false if node.func is sympy.Eq else sympy.true
+
+
+def _positive(u: Any) -> Any:
+    """``u > 0`` in one spelling for u and -u."""
+    u = sympy.expand(u)
+    if u.is_number:
+        return u > 0
+    return sympy.Le(-u, 0) if u.could_extract_minus_sign() else sympy.Gt(u, 0)
+
+
+def _chosen(node: Any) -> Any:
+    a, b = node.args if node.func is sympy.Max else node.args[::-1]
+    return sympy.Piecewise((a, _positive(a - b)), (b, True))
 
 
 # --- refutation --------------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ def test_zeros_are_zeros_and_not_kinks(f, x):
 
 
 def test_near_an_optimum_two_looks_are_enough():
-    # The slopes differ by the curvature; their weighted mean is right to the second order all the same.
+    # The slopes differ by the curvature, which goes with the step.
     x = 1 + 1e-14
     found = ask(lambda x: (x - 1) ** 2 + (x - 1) ** 4, x)
     assert found.evaluations == 6

@@ -78,6 +78,24 @@ def test_ties_may_be_left_out():
     assert prove_equal(recorded, slopes) in (True, None)
 
 
+def test_a_mask_is_a_condition_and_not_a_constant():
+    def f(x):
+        return np.sum(x**2, where=x > 0.5)
+
+    x = np.array([0.3, 0.9])
+    assert prove_equal(expression(dk.grad(f), x), expression(f, x).gradient()) is True
+    other = expression(f, x).lambdify()(np.array([0.7, 0.2]))
+    assert other == 0.7**2
+
+
+@pytest.mark.parametrize("f", [lambda x: np.maximum(x[0], x[1]) ** 2, lambda x: np.minimum(x[0] ** 2, x[1])])
+def test_extremes_off_their_ties(f):
+    x = np.array([0.3, 0.9])
+    gradient, slopes = expression(dk.grad(f), x), expression(f, x).gradient()
+    assert prove_equal(gradient, slopes, generic=True) is True
+    assert prove_equal(expression(lambda x: 2 * dk.grad(f)(x), x), slopes, generic=True) is False
+
+
 def test_choices_are_split_into_cases():
     def f(x):
         return np.sum(np.where(x > 0, np.where(x > 0.5, x**2, x), np.where(x < -0.5, -x, np.sin(x))) * np.abs(x))
