@@ -614,9 +614,9 @@ def test_the_entries_copied_grow_with_the_number_of_writes(monkeypatch, f, mode)
             return counted
 
     from diffkit import reverse
-    from diffkit.buffers import store
+    from diffkit.buffers import handles, store
     from diffkit.rules import indexing, kinds, writing
-    for module in (store, reverse, writing, indexing, kinds):
+    for module in (store, handles, reverse, writing, indexing, kinds):
         monkeypatch.setattr(module, "np", Counting())
     counts = []
     for n in (64, 128, 256):

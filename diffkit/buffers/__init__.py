@@ -5,7 +5,9 @@ NumPy's protocols hand diffkit ufuncs, functions and operators.  They do not han
 ``v = z[1:]`` and z share their memory.  Here is what does:
 
 ``running``    whether a transform runs the user's code; NumPy's names are replaced meanwhile
-``store``      arrays that are written to: handles, the content they share, views
+``store``      what an array that is written to and its views share
+``handles``    such arrays, as traced values of a level of their own
+``aliases``    ordinary traced values that share memory, until one is written to
 ``writes``     assignment and everything else that changes an array in place
 ``functions``  the gate of NumPy's functions; those that write (``np.copyto``, ``np.put``, …)
 ``creation``   the replacements: ``np.array``, ``np.zeros``, …
@@ -23,9 +25,11 @@ from typing import Any
 import numpy as np
 
 from diffkit import traced, tree
+from diffkit.buffers.aliases import link
 from diffkit.buffers.brackets import Joined, vectorize_call
 from diffkit.buffers.creation import CREATORS, LISTERS, copied, creator, lister, made, pack
 from diffkit.buffers.functions import call_function
+from diffkit.buffers.handles import contents, flags, fresh, handle, is_handle, lend
 from diffkit.buffers.running import (
     NORM,
     ORIGINALS,
@@ -36,7 +40,7 @@ from diffkit.buffers.running import (
     leave,
     plainly,
 )
-from diffkit.buffers.store import FLAT, contents, flags, fresh, handle, is_handle, lend, link
+from diffkit.buffers.store import FLAT
 from diffkit.buffers.writes import (
     add_at,
     flat,

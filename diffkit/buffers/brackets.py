@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.buffers.creation import from_library, holds_traced, made, pack
+from diffkit.buffers.callers import from_library
+from diffkit.buffers.creation import holds_traced, made, pack
+from diffkit.buffers.handles import contents
 from diffkit.buffers.running import is_running
-from diffkit.buffers.store import contents
 from diffkit.errors import UnsupportedArgumentError
 from diffkit.traced import layout
 

@@ -2,7 +2,7 @@
 differentiated function can be filled with traced values, and lists may hold them.
 
 Each replacement asks three things first: does a transform run in this thread; was it
-called by the user's code (NumPy, SciPy and their like get what they expect); is the
+called by the user's code (NumPy, SciPy, compiled code get what they expect); is the
 result a new array of floating numbers.  If one is not so, NumPy's own answer is given.
 Arrays of integers and truth values stay plain: they index, count and loop.
 """
@@ -10,37 +10,19 @@ Arrays of integers and truth values stay plain: they index, count and loop.
 from __future__ import annotations
 
 import functools
-import os
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from diffkit.buffers.callers import from_library, is_called_as
 from diffkit.buffers.functions import LIKES
+from diffkit.buffers.handles import contents, handle
 from diffkit.buffers.running import is_running
-from diffkit.buffers.store import contents, handle
 from diffkit.errors import LostDerivativeError, UnsupportedArgumentError
 from diffkit.rules.shapes import BROADCAST_TO
 from diffkit.rules.writing import PACK, in_order
 from diffkit.traced import Traced, layout
-
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
-#: Packages whose compiled parts want plain arrays.
-_COMPILED = tuple(f"{os.sep}site-packages{os.sep}{name}{os.sep}" for name in (
-    "scipy", "sklearn", "pandas", "matplotlib", "numba", "sympy", "mpmath", "torch", "jax", "tensorflow", "PIL"))
-_is_library: dict[str, bool] = {}
-
-
-def from_library(depth: int) -> bool:
-    """Whether the function ``depth`` frames up belongs to NumPy, diffkit or a compiled package."""
-    name = sys._getframe(depth + 1).f_code.co_filename
-    found = _is_library.get(name)
-    if found is None:
-        found = name.startswith((_PACKAGE, _NUMPY)) or any(part in name for part in _COMPILED)
-        _is_library[name] = found
-    return found
 
 
 def holds_traced(value: Any) -> bool:
@@ -220,11 +202,12 @@ _ANSWERS: dict[str, Callable[..., Any]] = {
 
 def creator(original: Any) -> Callable[..., Any]:
     """NumPy's creation function, answered by diffkit where a transform runs."""
-    answer = _ANSWERS[original.__name__]
+    name = original.__name__
+    answer = _ANSWERS[name]
 
     @functools.wraps(original)
     def create(*args: Any, **kwargs: Any) -> Any:
-        if not is_running() or from_library(1):
+        if not is_running() or from_library(1) or not is_called_as(name, 1):
             return original(*args, **kwargs)
         if holds_traced(args) or (kwargs and holds_traced(tuple(kwargs.values()))):
             return answer(original, *args, **kwargs)

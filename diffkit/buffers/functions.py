@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.buffers.store import BUFFERS, FLAT, _Part, contents, fresh, link, view
+from diffkit.buffers.aliases import link
+from diffkit.buffers.handles import BUFFERS, _Part, contents, fresh, view
+from diffkit.buffers.store import FLAT
 from diffkit.buffers.writes import overwrite, prepare, refuse_plain, setitem, write_flat
 from diffkit.errors import UnsupportedArgumentError
 from diffkit.rules.kinds import FUNCTIONS, answers

@@ -12,16 +12,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from diffkit.buffers.store import (
-    FLAT,
-    activate,
-    contents,
-    is_alone,
-    is_handle,
-    link,
-    unravel,
-    view,
-)
+from diffkit.buffers.aliases import activate, is_alone, link
+from diffkit.buffers.handles import contents, is_handle, view
+from diffkit.buffers.store import FLAT, unravel
 from diffkit.errors import DiffkitError, MutationError
 from diffkit.rules.indexing import GETITEM
 from diffkit.rules.kinds import FUNCTIONS, Rule
