@@ -30,9 +30,10 @@ from diffkit.transforms import (
 )
 
 if TYPE_CHECKING:
-    from diffkit import nn, numeric, optim, schedules, symbolic
+    from diffkit import candidates, nn, numeric, optim, pitfalls, schedules, strategies, symbolic, testing
     from diffkit.blame import explain, kinks
     from diffkit.comparison import Comparison, compare
+    from diffkit.compiling import compile
     from diffkit.custom import black_box, checkpoint, custom_jvp, custom_vjp, implicit
 
 __version__ = "0.1.0"
@@ -40,8 +41,10 @@ __version__ = "0.1.0"
 __all__ = [
     "Comparison",
     "black_box",
+    "candidates",
     "checkpoint",
     "compare",
+    "compile",
     "custom_jvp",
     "custom_vjp",
     "derivative",
@@ -57,9 +60,11 @@ __all__ = [
     "nn",
     "numeric",
     "optim",
+    "pitfalls",
     "schedules",
     "stop_gradient",
     "symbolic",
+    "testing",
     "tree",
     "value",
     "value_and_grad",
@@ -70,8 +75,10 @@ __all__ = [
 _LAZY = {
     "Comparison": "diffkit.comparison",
     "black_box": "diffkit.custom",
+    "candidates": "",
     "checkpoint": "diffkit.custom",
     "compare": "diffkit.comparison",
+    "compile": "diffkit.compiling",
     "custom_jvp": "diffkit.custom",
     "custom_vjp": "diffkit.custom",
     "explain": "diffkit.blame",
@@ -80,8 +87,12 @@ _LAZY = {
     "nn": "",
     "numeric": "",
     "optim": "",
+    "pitfalls": "",
     "schedules": "",
+    # Not in __all__: it needs Hypothesis, and a star import must not.
+    "strategies": "",
     "symbolic": "",
+    "testing": "",
 }
 
 

@@ -55,7 +55,7 @@ def load(text: str, at: Sequence[str] | None = None, wrt: str | None = None) -> 
         if text.strip().endswith(".py"):
             raise TargetError(f"{text}: name the function too, as in {text.strip()}:function")
         return _expression(text, at, wrt)
-    module = _module(match["place"])
+    module = load_module(match["place"])
     if not match["name"]:
         raise TargetError(f"{text}: name the function too; {match['place']} has {_public(module)}")
     function = _function(module, match["name"], match["place"])
@@ -92,7 +92,11 @@ def _expression(text: str, at: Sequence[str] | None, wrt: str | None) -> Target:
     return Target(expression, arguments, everything if wrt is None else _wrt(wrt, list(expression.variables)))
 
 
-def _module(place: str) -> ModuleType:
+def load_module(place: str) -> ModuleType:
+    """The module at ``file.py`` or ``package.module``; TargetError when there is none.
+
+    What importing it raises comes through.
+    """
     if not place.endswith(".py"):
         if "" not in sys.path and str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))

@@ -1,0 +1,38 @@
+"""What pytest loads at start where diffkit is installed: one option and two fixtures, nothing heavy.
+
+It is a module of its own because importing anything inside the package imports NumPy and
+the rule table; here that happens when a test asks for a fixture, or when ``--gradients`` is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("diffkit")
+    group.addoption("--gradients", metavar="FILE.html", default=None,
+                    help="write every gradient check of the run to a page (checks by diffkit.testing)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--gradients"):
+        from diffkit.pytest_plugin import Collector
+        config.pluginmanager.register(Collector(config), "diffkit-gradients")
+
+
+@pytest.fixture
+def check_gradients() -> Callable[..., Any]:
+    """diffkit.testing.check_gradients: raises with the report when a gradient is wrong."""
+    from diffkit.testing import check_gradients
+    return check_gradients
+
+
+@pytest.fixture
+def assert_gradients_agree() -> Callable[..., Any]:
+    """diffkit.testing.assert_gradients_agree: compare, raising with the report."""
+    from diffkit.testing import assert_gradients_agree
+    return assert_gradients_agree

@@ -1,0 +1,202 @@
+"""Another library's derivative as a candidate for ``compare``: jax(g), torch(g), autograd(g).
+
+``g`` is the function written in that library; what comes back is called with f's own
+arguments, NumPy's, and returns ``out.shape + in.shape`` in NumPy, in f's containers, as
+``methods=`` wants it.  The library is imported when the candidate is first called.
+
+>>> import numpy as np, diffkit as dk
+>>> def mine(x):                                # what compare is to judge
+...     return np.sum(np.sin(x) * x)
+>>> def theirs(x):                              # the same in PyTorch
+...     import torch
+...     return torch.sum(torch.sin(x) * x)
+>>> candidate = dk.candidates.torch(theirs)     # dk.compare(mine, x, methods=("reverse", candidate))
+>>> candidate.__name__
+'torch:theirs'
+
+Conventions differ and are reconciled here: PyTorch's gradient by a complex number is the
+conjugate of JAX's, autograd's and diffkit's.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from diffkit import tree
+from diffkit.arguments import Argnums, split
+from diffkit.errors import InputError, MissingPackageError
+
+Function = Callable[..., Any]
+
+
+def jax(g: Function, argnums: Argnums = 0) -> Function:
+    """The Jacobian of a JAX function, by ``jax.jacrev`` in double precision.
+
+    Parameters
+    ----------
+    g : callable
+        Takes f's arguments (arrays as ``jax.Array``), returns numbers, arrays or containers.
+    argnums : int or tuple of int
+        Which arguments move, as in ``compare``.
+
+    Returns
+    -------
+    callable
+        Of NumPy arguments; the result is NumPy in f's containers.
+
+    Raises
+    ------
+    MissingPackageError
+        (an ImportError) at the first call, when JAX is not installed.
+
+    Notes
+    -----
+    JAX computes in single precision unless it is told otherwise; while the candidate runs,
+    64-bit numbers are switched on (``jax.enable_x64``), so that float64 stays float64.
+    """
+    def blocks(leaves: list[Any], merge: Function) -> tuple[list[Any], Any]:
+        library = _import("jax")
+        # Where the switch lives, in newer and older releases (it can't be asked whether it is true).
+        place = library if hasattr(library, "enable_x64") else _import("jax.experimental", "jax")
+        switch = place.enable_x64
+
+        def flat(moving: Any) -> Any:
+            outs, known["structure"] = tree.flatten(g(*merge(moving)))
+            return outs
+
+        known: dict[str, Any] = {}
+        with switch(True):
+            moving = [library.numpy.asarray(leaf) for leaf in leaves]
+            complex_in = [np.iscomplexobj(leaf) for leaf in leaves]
+            outs = flat(moving)
+            if any(complex_in):
+                found = [_pulled_rows(out, functools.partial(_jax_pull, library, flat, moving, k))
+                         for k, out in enumerate(outs)]
+            else:
+                found = [[_numpy(block) for block in row] for row in library.jacrev(flat)(moving)]
+        return found, known["structure"]
+
+    return _candidate("jax", g, argnums, blocks)
+
+
+def _jax_pull(library: Any, flat: Function, moving: Any, which: int, seed: Any) -> list[Any]:
+    out, pullback = library.vjp(lambda m: flat(m)[which], moving)
+    return [_numpy(leaf) for leaf in pullback(library.numpy.asarray(seed).astype(out.dtype))[0]]
+
+
+def torch(g: Function, argnums: Argnums = 0) -> Function:
+    """The Jacobian of a PyTorch function, by ``torch.autograd.grad`` row by row.
+
+    ``g`` takes f's arguments with arrays as tensors (numbers become tensors of no axes), and
+    returns tensors, in f's containers.  Parameters, result and errors as for :func:`jax`.
+    """
+    def blocks(leaves: list[Any], merge: Function) -> tuple[list[Any], Any]:
+        library = _import("torch")
+        moving = [library.tensor(np.array(leaf), requires_grad=True) for leaf in leaves]
+        outs, structure = tree.flatten(g(*merge(moving)))
+
+        def pull(out: Any, seed: Any) -> list[Any]:
+            if not getattr(out, "requires_grad", False):
+                return [np.zeros(np.shape(leaf), np.asarray(leaf).dtype) for leaf in leaves]
+            weights = library.as_tensor(np.array(seed)).to(out.dtype)
+            found = library.autograd.grad(out, moving, weights, retain_graph=True, allow_unused=True)
+            return [np.zeros(np.shape(leaf), np.asarray(leaf).dtype) if one is None else np.conj(_numpy(one))
+                    for one, leaf in zip(found, leaves)]
+
+        return [_pulled_rows(out, functools.partial(pull, out)) for out in outs], structure
+
+    return _candidate("torch", g, argnums, blocks, _to_tensor)
+
+
+def _to_tensor(leaf: Any) -> Any:
+    """Constants are tensors too: torch mixes badly with NumPy arrays."""
+    if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "fciub":
+        return _import("torch").tensor(leaf)
+    return leaf
+
+
+def autograd(g: Function, argnums: Argnums = 0) -> Function:
+    """The Jacobian of a function written with ``autograd.numpy``, by ``autograd.make_vjp``.
+
+    Parameters, result and errors as for :func:`jax`.
+    """
+    def blocks(leaves: list[Any], merge: Function) -> tuple[list[Any], Any]:
+        library = _import("autograd")
+        known: dict[str, Any] = {}
+
+        def flat(moving: Any, which: int) -> Any:
+            outs, known["structure"] = tree.flatten(g(*merge(list(moving))))
+            known["count"] = len(outs)
+            return outs[which]
+
+        moving = tuple(np.array(leaf)[()] for leaf in leaves)
+        found, which = [], 0
+        while which == 0 or which < known["count"]:
+            pullback, out = library.make_vjp(functools.partial(flat, which=which))(moving)
+            found.append(_pulled_rows(out, functools.partial(_all_numpy, pullback)))
+            which += 1
+        return found, known["structure"]
+
+    return _candidate("autograd", g, argnums, blocks)
+
+
+def _candidate(library: str, g: Function, argnums: Argnums,
+               blocks: Callable[[list[Any], Function], tuple[list[Any], Any]],
+               constant: Callable[[Any], Any] = lambda leaf: leaf) -> Function:
+    """A function of NumPy arguments that answers in f's containers."""
+    if not callable(g):
+        raise InputError(f"candidates.{library} takes a function, not {type(g).__name__}")
+
+    def candidate(*args: Any) -> Any:
+        moving = split(args, argnums, g)
+        leaves = [np.asarray(leaf) for leaf in moving.leaves]
+        held = tuple(arg if i in moving.positions else tree.map(constant, arg) for i, arg in enumerate(args))
+
+        def merge(values: list[Any]) -> tuple[Any, ...]:
+            merged = moving.merge(values)
+            return tuple(merged[i] if i in moving.positions else held[i] for i in range(len(args)))
+
+        found, structure = blocks(leaves, merge)
+        return tree.unflatten(structure, [moving.answer(row) for row in found])
+
+    candidate.__name__ = candidate.__qualname__ = f"{library}:{getattr(g, '__name__', type(g).__name__)}"
+    candidate.__doc__ = f"The derivative of {getattr(g, '__name__', 'g')} by {library}."
+    return candidate
+
+
+def _pulled_rows(out: Any, pull: Callable[[Any], list[Any]]) -> list[Any]:
+    """One pullback for each entry of a result, put together to out.shape + in.shape blocks."""
+    shape = tuple(np.shape(out))
+    size = int(np.prod(shape, dtype=int))
+    dtype = np.float64 if not hasattr(out, "dtype") or "complex" not in str(out.dtype) else np.complex128
+    rows = []
+    for entry in range(size):
+        seed = np.zeros(size, dtype)
+        seed[entry] = 1
+        rows.append(pull(seed.reshape(shape)[()]))
+    return [np.stack(column).reshape(shape + np.shape(column[0]))[()] for column in zip(*rows)]
+
+
+def _all_numpy(pullback: Callable[[Any], Any], seed: Any) -> list[Any]:
+    return [_numpy(one) for one in pullback(seed)]
+
+
+def _numpy(value: Any) -> Any:
+    """A tensor or array of another library as NumPy's."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().resolve_conj().numpy()
+    return np.asarray(value)
+
+
+def _import(name: str, package: str = "") -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        package = package or name
+        raise MissingPackageError(f"a candidate of {package} needs the package {package!r}: {error}",
+                                  f"pip install {package}") from error

@@ -1,0 +1,148 @@
+"""Strategies: what they draw lies where they say, and shrinks to what is minimal."""
+
+import doctest
+import math
+import pathlib
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import find, given, settings
+
+import diffkit as dk
+from diffkit.errors import InputError
+from diffkit.rules import TABLE
+from diffkit.rules.domains import NONZERO, POSITIVE, REAL, UNIT, Domain, above, except_every
+from diffkit.strategies import Program, arguments, arrays, dtypes, numbers, programs, shapes
+from diffkit.strategies.programs import operations
+
+quick = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+DOMAINS = [REAL, POSITIVE, NONZERO, UNIT, above(1), Domain("x < 2", high=2.0),
+           except_every(math.pi, math.pi / 2, "off the poles")]
+
+
+@pytest.mark.parametrize("domain", DOMAINS, ids=str)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_numbers_keep_their_distance(domain, dtype):
+    @quick
+    @given(numbers(domain, dtype=dtype, margin=0.05))
+    def inside(x):
+        assert dtype(x) == x and abs(x) <= 100
+        assert domain.low + 0.049 <= x <= domain.high - 0.049
+        for point in domain.avoid:
+            if isinstance(point, tuple):
+                assert abs(math.remainder(x - point[2], point[1])) >= 0.049
+            else:
+                assert abs(x - point) >= 0.05
+
+    inside()
+
+
+def test_kinks_are_hit_and_approached():
+    exact = find(numbers(NONZERO, kinks=True), lambda x: x == 0.0, settings=quick)
+    near = find(numbers(NONZERO, kinks=True), lambda x: 0 < abs(x) < 1e-6, settings=settings(quick, max_examples=500))
+    assert exact == 0.0 and near != 0.0
+
+
+def test_signed_zeros_are_drawn():
+    anything = settings(quick, max_examples=500)
+    assert math.copysign(1, find(numbers(zeros=True), lambda x: x == 0 and math.copysign(1, x) < 0,
+                                 settings=anything)) == -1
+    @quick
+    @given(numbers(POSITIVE, zeros=True))
+    def never_outside(x):
+        assert x > 0
+    never_outside()
+
+
+@quick
+@given(arrays(dtype=dtypes(half=True), shape=shapes(max_side=2)))
+def test_arrays_have_the_shape_and_type(x):
+    assert isinstance(x, np.ndarray) and x.dtype in (np.float16, np.float32, np.float64)
+    assert np.isfinite(x).all() and all(side in (1, 2) for side in x.shape)
+
+
+def test_ties_repeat():
+    @quick
+    @given(arrays((6,), ties=True))
+    def tied(x):
+        assert len(np.unique(x)) <= 3
+    tied()
+
+
+@pytest.mark.parametrize("name", ["log", "arctan2", "arccosh", "power", "tan"])
+def test_arguments_lie_in_the_rows_domains(name):
+    @quick
+    @given(arguments(name))
+    def inside(args):
+        assert len(args) == len(TABLE[name].domain)
+        assert len({arg.shape for arg in args}) == 1
+        assert all(np.all(domain.contains(arg)) for domain, arg in zip(TABLE[name].domain, args))
+        assert np.isfinite(TABLE[name].fun(*(np.asarray(arg) / 50 if name == "power" else arg for arg in args))).all()
+
+    inside()
+    assert str(arguments(getattr(np, name)))
+
+
+@pytest.mark.parametrize("what", [np.sum, "no such row", np.linalg.inv])
+def test_arguments_of_what_has_no_domain_are_refused(what):
+    with pytest.raises(InputError, match="no elementwise row"):
+        arguments(what)
+
+
+def test_an_impossible_domain_is_refused():
+    with pytest.raises(InputError, match="no number lies in"):
+        numbers(UNIT, margin=2.0)
+
+
+@quick
+@given(programs(kinks=True))
+def test_a_programs_source_is_what_it_computes(program):
+    found = eval(program.source, {"np": np, "x": program.point})
+    assert np.array_equal(found, program(program.point)) and np.isfinite(found)
+
+
+@settings(quick, max_examples=30)
+@given(programs())
+def test_random_programs_are_differentiated_rightly(program):
+    result = dk.compare(program, program.point, methods=("forward", "reverse"))
+    assert result.agree is True, result.verdict
+
+
+@settings(quick, max_examples=10)
+@given(programs(max_steps=3, max_size=2))
+def test_random_programs_have_right_second_derivatives(program):
+    assert dk.testing.check_gradients(program, program.point).agree is True
+
+
+def test_operations_come_from_the_table():
+    smooth, rough = {o.name for o in operations()}, {o.name for o in operations(kinks=True)}
+    assert {"sin", "log", "arctan2", "logaddexp"} <= smooth and len(smooth) >= 35
+    assert {"absolute", "maximum", "sort"} <= rough - smooth
+
+
+def test_a_planted_error_shrinks_to_one_operation_and_one_number():
+    """A program is 'differentiated' with cos'(x) = sin(x): the smallest counterexample has one cos."""
+    def fails(program):
+        x = program.point
+        right = dk.grad(program)(x)
+        with_error = right * (-1 if "np.cos(" in program.source else 1)
+        return not np.allclose(with_error, right)
+
+    smallest = find(programs(), fails, settings=settings(quick, max_examples=2000))
+    assert smallest.source.count("np.") == 2 and "np.cos(x)" in smallest.source
+    assert smallest.point.shape == (1,) and smallest.point[0] == 1.0
+
+
+def test_hypothesis_finds_the_strategy_by_type():
+    @quick
+    @given(st.from_type(Program))
+    def drawn(program):
+        assert isinstance(program, Program) and program.source in repr(program)
+    drawn()
+
+
+def test_the_page_on_property_tests_runs():
+    page = pathlib.Path(__file__).parent.parent / "docs" / "property_tests.md"
+    failed, tried = doctest.testfile(str(page), module_relative=False)
+    assert tried > 15 and failed == 0
