@@ -30,7 +30,7 @@ from diffkit.transforms import (
 )
 
 if TYPE_CHECKING:
-    from diffkit import candidates, nn, numeric, optim, pitfalls, schedules, strategies, symbolic, testing
+    from diffkit import candidates, nn, numeric, optim, pitfalls, schedules, scipy, strategies, symbolic, testing
     from diffkit.blame import explain, kinks
     from diffkit.comparison import Comparison, compare
     from diffkit.compiling import compile
@@ -89,7 +89,8 @@ _LAZY = {
     "optim": "",
     "pitfalls": "",
     "schedules": "",
-    # Not in __all__: it needs Hypothesis, and a star import must not.
+    # Not in __all__: they need SciPy and Hypothesis, and a star import must not.
+    "scipy": "",
     "strategies": "",
     "symbolic": "",
     "testing": "",

@@ -82,7 +82,7 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     if approximate:  # ½(1 + tanh z) = σ(2z), without the cancellation at negative z
         return x * sigmoid(x * (1.0 + 0.044715 * (x * x)) * math.sqrt(8 / math.pi))
     try:
-        from scipy.special import erfc  # type: ignore[import-untyped]
+        from scipy.special import erfc
     except ImportError:
         raise require("scipy", "scipy", "gelu(x) without approximate=True") from None
     return 0.5 * x * erfc(x * -math.sqrt(0.5))

@@ -190,8 +190,10 @@ class Elementwise(Rule):
                 function = partial.denominator if isinstance(partial, over) else partial
                 read = _names_read(function)
                 code = function.__code__
+                if "*" in read:
+                    needs_y, needs = True, [True] * len(needs)
                 for position, name in enumerate(code.co_varnames[:code.co_argcount]):
-                    if name in read or "*" in read:
+                    if name in read:
                         if position == 0:
                             needs_y = True
                         else:
