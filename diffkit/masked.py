@@ -29,7 +29,7 @@ import numpy as np
 
 from diffkit.quiet import restore, silence
 from diffkit.rules.kinds import Elementwise, Linear, Multilinear, Rule, conform, over
-from diffkit.traced import primal
+from diffkit.traced import is_traced, primal
 
 CAREFUL: contextvars.ContextVar[bool] = contextvars.ContextVar("diffkit_careful", default=False)
 
@@ -55,7 +55,8 @@ def careful() -> Iterator[None]:
 
 def holds_nan(value: Any) -> bool:
     """Whether the bottom of a derivative holds a NaN.  Cheap: one reduction."""
-    value = primal(value)
+    if is_traced(value):
+        return bool(value.level.peek(value, holds_nan))
     if type(value) is np.ndarray:
         if value.dtype.kind not in "fc":
             return False

@@ -10,6 +10,7 @@ precision may cause; a wrong rule, being wrong in all runs alike, shows none.
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from typing import Any
 
@@ -17,11 +18,11 @@ import numpy as np
 
 from diffkit import tree
 from diffkit.comparison.problem import Array, Problem
-from diffkit.reverse import sweep
-from diffkit.rules.kinds import Elementwise, Rule, conform
+from diffkit.rules.kinds import Elementwise, Rule
 from diffkit.tape import TapeLevel
 from diffkit.traced import Traced
-from diffkit.transforms.running import call
+from diffkit.transforms.matrices import jacobian_rows
+from diffkit.transforms.products import Linearized
 
 _RUNS = 4
 
@@ -76,28 +77,7 @@ def loss_by_rounding(problem: Problem, seed: int) -> Array | None:
 
 def _shaken(problem: Problem, rng: np.random.Generator) -> Array:
     """One Jacobian by reverse sweeps over a shaken tape."""
-    level = _ShakenLevel(rng)
     args, kwargs = problem.fresh()
-    moving = problem.with_leaves(problem.moving.leaves).moving
-    try:
-        leaves = [leaf.copy() for leaf in moving.leaves]
-        traced = [level.lift(leaf) for leaf in leaves]
-        given = list(args)
-        for position, value in zip(moving.positions, [moving.merge(traced)[p] for p in moving.positions]):
-            given[position] = value
-        outs = tree.flatten(call(problem.f, tuple(given), kwargs, level))[0]
-        nodes, wanted = level.nodes, [t.mark for t in traced]
-        rows = []
-        for out, plain in zip(outs, problem.outs):
-            for entry in range(plain.size):
-                seeds = []
-                if type(out) is Traced and out.level is level:
-                    seed = np.zeros(plain.size, out.dtype)
-                    seed[entry] = 1
-                    seeds = [(out.mark, conform(seed.reshape(plain.shape), plain.shape, out.dtype)[()])]
-                found = sweep(nodes, seeds, wanted)
-                rows.append(np.concatenate([np.zeros(leaf.size) if c is None else np.reshape(c, -1)
-                                            for c, leaf in zip(found, leaves)]))
-        return np.stack(rows)
-    finally:
-        level.close()
+    moving = dataclasses.replace(problem.with_leaves(problem.moving.leaves).moving, args=args)
+    run = Linearized(problem.f, moving, kwargs, level=_ShakenLevel(rng))
+    return problem.matrix(tree.unflatten(run.structure, [moving.answer(row) for row in jacobian_rows(run, moving)]))

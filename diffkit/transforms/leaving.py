@@ -28,7 +28,7 @@ def value(x: Any) -> Any:
         if not is_traced(leaf):
             return leaf
         bottom = primal(leaf)
-        return bottom.copy() if type(bottom) is np.ndarray else bottom
+        return bottom.copy("K") if type(bottom) is np.ndarray else bottom
 
     return tree.map(plain, x)
 

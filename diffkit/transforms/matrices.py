@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,13 @@ import numpy as np
 from diffkit import tree
 from diffkit.arguments import Argnums, Moving, split
 from diffkit.errors import InputError, NotScalarError
+from diffkit.masked import attempts, careful
 from diffkit.traced import primal
+from diffkit.transforms.complexes import from_pulls
 from diffkit.transforms.gradient import grad
 from diffkit.transforms.methods import forward_blocks, hessian_by, jacobian_by
 from diffkit.transforms.products import Linearized, jvp
-from diffkit.transforms.running import Function, name_of, zero_of
+from diffkit.transforms.running import Function, is_worth_care, name_of, zero_of
 
 
 def jacobian(f: Function, argnums: Argnums = 0, method: str = "auto", has_aux: bool = False) -> Function:
@@ -40,15 +41,18 @@ def jacobian(f: Function, argnums: Argnums = 0, method: str = "auto", has_aux: b
 
     @functools.wraps(f)
     def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
+        before = attempts[0]
         moving = split(args, argnums, f)
         if method != "forward":
             run = Linearized(f, moving, kwargs, has_aux)
-            shapes = [zero_of(out) for out in run.outs]
-            n_out = sum(zero.size for zero in shapes)
+            n_out = sum(zero_of(out).size for out in run.outs)
             n_in = sum(leaf.size for leaf in moving.leaves)
             if method == "reverse" or n_out <= 2 * n_in:
-                rows = _rows(run, shapes, moving)
+                rows = jacobian_rows(run, moving)
                 result = tree.unflatten(run.structure, [moving.answer(row) for row in rows])
+                if attempts[0] != before and is_worth_care(run.depth, run.value, result):
+                    with careful():
+                        return jacobian_of_f(*args, **kwargs)
                 return (result, run.aux) if has_aux else result
         blocks = forward_blocks(f, moving, kwargs, has_aux)
         result = tree.unflatten(blocks.structure, [moving.answer(row) for row in blocks.values])
@@ -57,21 +61,29 @@ def jacobian(f: Function, argnums: Argnums = 0, method: str = "auto", has_aux: b
     return jacobian_of_f
 
 
-def _rows(run: Linearized, outs: Sequence[Any], moving: Moving) -> list[list[Any]]:
-    """For each result the blocks of its Jacobian, a sweep an entry."""
+def jacobian_rows(run: Linearized, moving: Moving) -> list[list[Any]]:
+    """For each result of a run the blocks of its Jacobian, a sweep an entry."""
     blocks = []
-    for out, node in zip(outs, run.marks):
+    for out, node in zip([zero_of(out) for out in run.outs], run.marks):
         rows = []
         for entry in range(out.size):
-            seeds = []
-            if node is not None:
-                seed = np.zeros(out.size, node.dtype)
-                seed[entry] = 1
-                seeds = [(node, seed.reshape(out.shape)[()])]
-            rows.append(run.pull_seeds(seeds))
+            row = run.pull_seeds(_seed(out, node, entry, 1), structural=True)
+            if node is not None and node.dtype.kind == "c":
+                other = run.pull_seeds(_seed(out, node, entry, -1j), structural=True)
+                row = [from_pulls(a, b, leaf) for a, b, leaf in zip(row, other, moving.leaves)]
+            rows.append(row)
         blocks.append([_stack([row[i] for row in rows], out.shape, leaf)
                        for i, leaf in enumerate(moving.leaves)])
     return blocks
+
+
+def _seed(out: Any, node: Any, entry: int, value: complex) -> list[tuple[Any, Any]]:
+    """The cotangent that is ``value`` at one entry of one result."""
+    if node is None:
+        return []
+    seed = np.zeros(out.size, node.dtype)
+    seed[entry] = value
+    return [(node, seed.reshape(out.shape)[()])]
 
 
 def _stack(rows: list[Any], front: tuple[int, ...], leaf: Any) -> Any:

@@ -19,6 +19,7 @@ from diffkit import tree
 from diffkit.arguments import Argnums, Moving, split
 from diffkit.errors import InputError
 from diffkit.traced import is_traced
+from diffkit.transforms.complexes import from_pushes
 from diffkit.transforms.products import push
 from diffkit.transforms.running import Function, scalar_result, split_aux, zero_of
 
@@ -118,15 +119,26 @@ def forward_blocks(f: Function, moving: Moving, kwargs: dict[str, Any], has_aux:
     """By dual numbers: a run for each entry of the arguments."""
     columns: list[list[list[Any]]] = []       # [leaf][entry][out]
     result: Any = None
+
+    def along(number: int, entry: int, value: complex) -> list[Any]:
+        nonlocal result
+        tangents = [np.zeros(x.shape, x.dtype) for x in moving.leaves]
+        leaf = moving.leaves[number]
+        seed = np.zeros(leaf.size, leaf.dtype)
+        seed[entry] = value
+        tangents[number] = seed.reshape(leaf.shape)[()]
+        result = push(f, moving, moving.leaves, tangents, kwargs, has_aux, structural=True)
+        return tree.flatten(result[1])[0]
+
     for number, leaf in enumerate(moving.leaves):
         columns.append([])
         for entry in range(leaf.size):
-            tangents = [np.zeros(x.shape, x.dtype) for x in moving.leaves]
-            seed = np.zeros(leaf.size, leaf.dtype)
-            seed[entry] = 1
-            tangents[number] = seed.reshape(leaf.shape)[()]
-            result = push(f, moving, moving.leaves, tangents, kwargs, has_aux)
-            columns[-1].append(tree.flatten(result[1])[0])
+            moves = along(number, entry, 1)
+            if leaf.dtype.kind == "c":
+                outs, _ = tree.flatten(result[0])
+                moves = [from_pushes(a, b, np.iscomplexobj(out))
+                         for a, b, out in zip(moves, along(number, entry, 1j), outs)]
+            columns[-1].append(moves)
     if result is None:  # nothing moves: one plain run tells the result's shapes
         out, aux = split_aux(f(*moving.merge(moving.leaves), **kwargs), has_aux, None)
     else:

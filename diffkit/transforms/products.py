@@ -122,8 +122,9 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
 class Linearized:
     """A finished run whose tape may be swept many times (vjp, the rows of a Jacobian)."""
 
-    def __init__(self, f: Function, moving: Moving, kwargs: dict[str, Any], has_aux: bool = False) -> None:
-        level = TapeLevel(copy_captured=True)
+    def __init__(self, f: Function, moving: Moving, kwargs: dict[str, Any], has_aux: bool = False,
+                 level: TapeLevel | None = None) -> None:
+        level = level or TapeLevel(copy_captured=True)
         self.depth = level.depth
         try:
             self.leaves = [leaf.copy("K") if type(leaf) is np.ndarray else leaf for leaf in moving.leaves]
