@@ -1,0 +1,12 @@
+"""``dk.compile``: a recorded program as NumPy source.
+
+``signature``   what calls must have in common; ``captured`` what f reads besides its arguments
+``recording``   the interpreter that records a run with all its questions
+``program``     operations in order, each distinct one once; ``optimise`` what is cheaper and equal
+``plan``        order and storage; ``emit`` the source
+``branches``    the paths of one signature; ``specialise`` puts it together
+"""
+
+from diffkit.compiling.specialise import Compiled, CompileError, compile
+
+__all__ = ["CompileError", "Compiled", "compile"]

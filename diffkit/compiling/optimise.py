@@ -1,0 +1,261 @@
+"""Cheaper operations that are exactly equal, bit for bit.
+
+Floating-point arithmetic keeps few of algebra's laws, and only those are used:
+
+    x * 1, x / 1, x - 0, x + (-0)        x          (not x + 0, which changes -0)
+    a + (-b), a - (-b)                   a - b, a + b
+    (-a) * b, (-a) / b, sum(-a)          -(a * b), …, so that the sign meets an addition
+    -(-a), x transposed twice, …         x
+    reshape of a reshape                 one reshape
+    an operand that was broadcast        the operand: an elementwise function broadcasts by itself
+    an array of equal numbers            the number, in an elementwise function
+    c * (2 * x), 2 any power of two      (2c) * x   (c and 2 no smaller than 1, so that only the same overflow)
+    zeros with an index added to         kept as they are; the plan writes into them in place
+
+NaN may get another sign or payload; no other bit moves.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from diffkit.compiling.program import SUBTRACT_AT, Builder, Function, Item
+from diffkit.rules.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATIVE, POSITIVE, POWER, SUBTRACT
+from diffkit.rules.flat import STOP_GRADIENT
+from diffkit.rules.indexing import GETITEM, SCATTER, _is_basic
+from diffkit.rules.kinds import Elementwise, Flat
+from diffkit.rules.reductions import SUM
+from diffkit.rules.shapes import ASTYPE, BROADCAST_TO, RESHAPE, TRANSPOSE
+from diffkit.rules.writing import ADD_AT
+
+Rewritten = tuple[Any, list[Item], dict[str, Any]]
+
+
+def simplify(builder: Builder, rule: Any, args: list[Item], params: dict[str, Any],
+             value: Any) -> Item | Rewritten | None:
+    """Another item, another operation, or None where nothing is known to be better."""
+    if isinstance(rule, Function):
+        return None
+    changed = False
+    if isinstance(rule.fun, np.ufunc) and type(rule) in (Elementwise, Flat) and not params:
+        changed = _narrow(builder, rule, args, value)
+    found = _RULES[rule](builder, args, params, value) if rule in _RULES else None
+    return found if found is not None else (rule, args, params) if changed else None
+
+
+def _narrow(builder: Builder, rule: Any, args: list[Item], value: Any) -> bool:
+    """Take operands as they were before they were broadcast, where the others still give the shape."""
+    changed = False
+    shape = np.shape(value)
+    if len(args) < 2 or not shape:
+        return False
+    for i, arg in enumerate(args):
+        if arg.kind != "array":
+            continue
+        small: Item | None = None
+        if arg.rule is BROADCAST_TO and arg.args[0].kind in ("array", "number") and arg.args[0].dtype == arg.dtype:
+            small = arg.args[0]
+        elif arg.source == "constant" and rule is not POWER and arg.value.size and arg.value.dtype.kind in "fc":
+            number = uniform(arg)
+            small = None if number is None else builder.constant(number)
+        if small is None:
+            continue
+        others = [other.shape for j, other in enumerate(args) if j != i]
+        if np.broadcast_shapes(small.shape, *others) == shape:
+            args[i] = small
+            changed = True
+    return changed
+
+
+def uniform(item: Item) -> Any:
+    """The number that all entries of a constant are, bit for bit, or None."""
+    value = item.value
+    if item.kind != "array" or not value.size:
+        return None
+    if any(value.strides[i] for i in range(value.ndim) if value.shape[i] > 1):
+        first = value[(slice(0, 1),) * value.ndim].tobytes()
+        if value[(-1,) * value.ndim].tobytes() != first or value.tobytes() != first * value.size:
+            return None
+    return value[(0,) * value.ndim]
+
+
+def _number(item: Item) -> Any:
+    """The number that a constant is (or is full of), else None."""
+    if item.source != "constant":
+        return None
+    if item.kind == "array":
+        return uniform(item)
+    return item.value if item.kind in ("number", "weak") else None
+
+
+def _is_one(item: Item) -> bool:
+    number = _number(item)
+    return number is not None and not isinstance(number, (bool, np.bool_)) and bool(number == 1)
+
+
+def _is_zero(item: Item, negative: bool) -> bool:
+    """Whether a constant is a real 0.0 (or -0.0)."""
+    number = _number(item)
+    if number is None or isinstance(number, (complex, np.complexfloating, bool, np.bool_)) or number != 0:
+        return False
+    if isinstance(number, (int, np.integer)):
+        return not negative
+    return bool(math.copysign(1.0, number) < 0) == negative
+
+
+def _is_float(item: Item) -> bool:
+    return item.kind in ("array", "number") and item.value.dtype.kind in "fc"
+
+
+def _negated(item: Item) -> Item | None:
+    """a, if the item is -a in floating point."""
+    return item.args[0] if item.rule is NEGATIVE and _is_float(item) else None
+
+
+def _add(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
+    a, b = args
+    for x, other in ((a, b), (b, a)):
+        if _is_zero(other, negative=True) and x.is_like(value):
+            return x
+    for x, other in ((a, b), (b, a)):
+        inner = _negated(other)
+        if inner is not None and _is_float(x):
+            return SUBTRACT, [x, inner], {}
+    return None
+
+
+def _subtract(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
+    a, b = args
+    if _is_zero(b, negative=False) and a.is_like(value) and _is_float(a) and a.value.dtype.kind == "f":
+        return a
+    inner = _negated(b)
+    return (ADD, [a, inner], {}) if inner is not None and _is_float(a) else None
+
+
+def _multiply(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
+    a, b = args
+    for x, other in ((a, b), (b, a)):
+        if _is_one(other) and x.is_like(value) and (_is_float(x) and x.value.dtype.kind == "f"):
+            return x
+    for c, x in ((a, b), (b, a)):
+        if x.rule is MULTIPLY and _is_float(x) and x.value.dtype.kind == "f":
+            for two, y in (x.args, x.args[::-1]):
+                product = _joined(c, two)
+                if product is not None and y.is_like(value):
+                    return MULTIPLY, [builder.constant(product), y], {}
+    return _sign_out(builder, MULTIPLY, a, b, value)
+
+
+def _joined(c: Item, two: Item) -> Any:
+    """2c, where c * (2 * y) is exactly (2c) * y: two a power of two, and c no smaller than 1."""
+    if any(item.source != "constant" or not isinstance(item.value, (float, int, np.floating))
+           or isinstance(item.value, bool) for item in (c, two)):
+        return None
+    factor, number = float(two.value), float(c.value)
+    if math.frexp(factor)[0] != 0.5 or not 1 <= factor <= 16 or not 1 <= abs(number) <= 1000:
+        return None
+    strong = next((type(item.value) for item in (c, two) if isinstance(item.value, np.generic)), float)
+    return strong(factor * number)
+
+
+def _divide(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
+    a, b = args
+    if _is_one(b) and a.is_like(value) and _is_float(a) and a.value.dtype.kind == "f":
+        return a
+    return _sign_out(builder, DIVIDE, a, b, value)
+
+
+def _sign_out(builder: Builder, rule: Any, a: Item, b: Item, value: Any) -> Any:
+    """(-a) b as -(a b), for real numbers."""
+    if getattr(value, "dtype", np.dtype(bool)).kind != "f":
+        return None
+    for position, (x, other) in enumerate(((a, b), (b, a))):
+        inner = _negated(x)
+        if inner is None:
+            continue
+        product = builder.again(rule, [inner, other] if position == 0 else [other, inner])
+        return NEGATIVE, [product], {}
+    return None
+
+
+def _negative(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
+    inner = _negated(args[0])
+    if inner is not None:
+        return inner
+    return None
+
+
+def _same(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
+    return args[0] if args[0].is_like(value) else None
+
+
+def _sum(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
+    inner = _negated(args[0])
+    if inner is None or args[0].value.dtype.kind != "f" or params.get("dtype") is not None:
+        return None
+    return NEGATIVE, [builder.again(SUM, [inner], params)], {}
+
+
+def _transpose(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
+    a = args[0]
+    axes = _axes(params, len(a.shape))
+    if axes == tuple(range(len(axes))):
+        return a if a.is_like(value) else None
+    if a.rule is TRANSPOSE:
+        inner = _axes(a.params, len(axes))
+        return TRANSPOSE, [a.args[0]], {"axes": tuple(inner[i] for i in axes)}
+    return None
+
+
+def _axes(params: Any, ndim: int) -> tuple[int, ...]:
+    axes = params["axes"]
+    return tuple(reversed(range(ndim))) if axes is None else tuple(int(i) % ndim for i in axes)
+
+
+def _reshape(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
+    a = args[0]
+    if a.shape == np.shape(value) and a.is_like(value):
+        return a
+    if params.get("order", "C") != "C":
+        return None
+    if a.rule is RESHAPE and a.params.get("order", "C") == "C":
+        a = a.args[0]
+        return a if a.is_like(value) else (RESHAPE, [a], {"shape": np.shape(value)})
+    return (RESHAPE, [a], {"shape": np.shape(value)}) if params != {"shape": np.shape(value)} else None
+
+
+def _broadcast(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
+    a = args[0]
+    if a.is_like(value):
+        return a
+    return (BROADCAST_TO, [a.args[0]], params) if a.rule is BROADCAST_TO else None
+
+
+def _getitem(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
+    index = params["index"]
+    parts = index if type(index) is tuple else (index,)
+    trivial = all(part is Ellipsis or (type(part) is slice and part == slice(None)) for part in parts)
+    return args[0] if trivial and args[0].is_like(value) else None
+
+
+def _add_at(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
+    inner = _negated(args[1])
+    if inner is not None and _is_basic(params["index"]):
+        return SUBTRACT_AT, [args[0], inner], params
+    return None
+
+
+def _scatter(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
+    zeros = builder.constant(np.broadcast_to(args[0].value.dtype.type(0), params["shape"]))
+    params = {"index": params["index"]}
+    return _add_at(builder, [zeros, args[0]], params, value) or (ADD_AT, [zeros, args[0]], params)
+
+
+_RULES = {
+    ADD: _add, SUBTRACT: _subtract, MULTIPLY: _multiply, DIVIDE: _divide, NEGATIVE: _negative, POSITIVE: _same,
+    STOP_GRADIENT: _same, ASTYPE: _same, SUM: _sum, TRANSPOSE: _transpose, RESHAPE: _reshape,
+    BROADCAST_TO: _broadcast, GETITEM: _getitem, SCATTER: _scatter, ADD_AT: _add_at,
+}
