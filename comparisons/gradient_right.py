@@ -46,7 +46,8 @@ def _kinks() -> Iterator[Case]:
                np.array([1.0, 0.5, 0.0]))
     yield Case("kink", "leaky relu", lambda x: np.sum(np.where(x > 0, x, 0.01 * x)),
                lambda x: np.where(x > 0, 1, 0.01), zero)
-    yield Case("kink", "norm at zero", lambda x: np.sum(np.abs(x)) + np.sqrt(np.sum(x**2) + 1), lambda x: 0 * x,
+    yield Case("kink", "norm at zero", lambda x: np.sum(np.abs(x)) + np.sqrt(np.sum(x**2) + 1),
+               lambda x: np.sign(x) + x / np.sqrt(np.sum(x**2) + 1),
                np.zeros(2))
     yield Case("kink", "sorted ties", lambda x: V @ np.sort(x), lambda x: V[np.argsort(np.argsort(x, kind="stable"))],
                np.array([0.3, 0.3, -1.0, 2.0]))

@@ -4,6 +4,8 @@
     methods      running a method; its error is measured or claimed     referee   50 digits
     tolerance    how far apart two right derivatives may be
     judge        who is right, entry by entry
+    second_look  differences that stand alone: were their steps too large?
+    elsewhere    errors that the point hides: candidates beside x
     patterns     what kind of error it is: a sign, a factor, transposed, one entry, a branch
     verdict      the kind, the sentence, the findings
     formulas     SymPy's part: expressions, path condition, proof

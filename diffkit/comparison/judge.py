@@ -19,6 +19,7 @@ import numpy as np
 
 from diffkit.comparison.methods import NUMERIC, RULES, USER, Witness
 from diffkit.comparison.problem import Array, Problem
+from diffkit.comparison.second_look import confirmed_by_f
 from diffkit.comparison.tolerance import (
     KIN,
     STRANGERS,
@@ -27,6 +28,7 @@ from diffkit.comparison.tolerance import (
     own_error,
     pair_share,
     reach,
+    resolution,
     spread_along_row,
 )
 
@@ -87,6 +89,9 @@ def judge(problem: Problem, witnesses: Sequence[Witness], referee: Witness | Non
     if exact is None and any(mask.any() for mask in wrong.values()):
         excused = _excused(ran, reference, seen())
         wrong = {name: mask & ~excused[name] for name, mask in wrong.items()}
+        undecided = undecided & np.any(list(wrong.values()), axis=0)
+    if differences is not None and wrong.get(differences.method, none).any():
+        wrong[differences.method] &= ~confirmed_by_f(problem, wrong[differences.method], reference)
         undecided = undecided & np.any(list(wrong.values()), axis=0)
     kinked = live & (words == KINK)
     if kinked.any():
@@ -155,7 +160,8 @@ def _by_majority(problem: Problem, ran: Sequence[Witness], live: Array) -> tuple
     if not ran:
         return np.full(shape, np.nan), {}, np.zeros(shape, bool)
     values = np.stack([np.asarray(w.value) for w in ran])
-    errors = {share: [own_error(problem, w, share) for w in ran] for share in (KIN, STRANGERS)}
+    errors = {share: [own_error(problem, w, share) + resolution(problem, w) for w in ran]
+              for share in (KIN, STRANGERS)}
     count = len(ran)
     consistent = np.zeros((count, count, *shape), bool)
     certified = np.zeros((count, count, *shape), bool)
@@ -195,7 +201,7 @@ def _by_referee(problem: Problem, ran: Sequence[Witness], referee: Array, held: 
         assert w.value is not None
         with np.errstate(all="ignore"):
             apart = np.nan_to_num(np.abs(w.value - referee), nan=np.inf, posinf=np.inf)
-        allowed = own_error(problem, w, KIN) + 2.3e-16 * np.abs(referee)
+        allowed = own_error(problem, w, KIN) + 2.3e-16 * np.abs(referee) + resolution(problem, w)
         missed = held & (apart > allowed)
         if missed.any():  # differences see f as rounding leaves it: they need the excuse as well
             loss = seen()
@@ -287,7 +293,8 @@ def _ill_conditioned(problem: Problem, ran: Sequence[Witness], verdict: Judgemen
                 apart = np.zeros(ill.shape) if w.spread is None else 2 * np.nan_to_num(w.spread)
                 scale = np.minimum(np.abs(w.value), np.abs(verdict.reference))
                 apart = np.maximum(apart, np.nan_to_num(np.abs(w.value - verdict.reference), nan=0.0))
-            ill |= (apart > lost * scale) & (apart > 1e-4 * lost * reach(problem, scale)) & ~verdict.wrong[w.method]
+            seen = (apart > resolution(problem, w)) & (apart > 1e-4 * lost * reach(problem, scale))
+            ill |= (apart > lost * scale) & seen & ~verdict.wrong[w.method]
     return ill
 
 

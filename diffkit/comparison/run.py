@@ -17,6 +17,7 @@ import numpy as np
 
 from diffkit import tree
 from diffkit.arguments import Argnums
+from diffkit.comparison.elsewhere import hidden
 from diffkit.comparison.formulas import Formulas, formulas
 from diffkit.comparison.judge import JUMP, KINK, VERTICAL, Judgement, digits, judge
 from diffkit.comparison.methods import (
@@ -94,6 +95,10 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
     needs two families that share no code: rules (forward, reverse), symbolic, numeric,
     referee, and each of the caller's functions.
 
+    A function of the caller's that agrees is asked at three points around x as well (up to
+    40 per cent off, zeros moved off zero), unless ``referee=False``: a formula may be right at
+    zeros or ones alone.  What was computed beforehand is judged at x only.
+
     Examples
     --------
     >>> import numpy as np, diffkit as dk
@@ -134,7 +139,14 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
     verdict = pronounce(problem, witnesses, judged, found, digits)
     said = formulas(problem, "symbolic" in named)
     verdict, said = _with_proof(verdict, said, named)
+    # At a kink any subgradient is an answer, also one that is no formula.
+    asked = referee and verdict.kind in ("AGREE", "AGREE-BUT-UNRESOLVED")
+    beside = hidden(problem, witnesses, dict(chosen), budget, seed) if asked else []
+    verdict = _with_hidden(verdict, beside)
     rows = [_row(problem, w, judged, found[w.method]) for w in witnesses]
+    accused = {finding.method for finding in beside}
+    rows = [dataclasses.replace(row, status="wrong", note="beside the point") if row.method in accused else row
+            for row in rows]
     if judged_by is not None:
         rows.append(_row(problem, judged_by, judged, None))
     return _comparison(problem, verdict, rows, said, notes, seed)
@@ -165,6 +177,13 @@ def _with_proof(verdict: Verdict, said: Formulas, named: Sequence[str]) -> tuple
     sentence = f"the methods agree at this point, but elsewhere they don't: {said.proof.sentence}"
     finding = Finding("refuted", "reverse", (), 0, said.proof.sentence)
     return Verdict("DISAGREE", False, sentence, (*verdict.findings, finding)), said
+
+
+def _with_hidden(verdict: Verdict, beside: Sequence[Finding]) -> Verdict:
+    """A caller's function that is right at the point and wrong beside it is not right."""
+    if not beside:
+        return verdict
+    return Verdict("DISAGREE", False, "; ".join(finding.text for finding in beside), (*verdict.findings, *beside))
 
 
 def _changed(problem: Problem) -> str:

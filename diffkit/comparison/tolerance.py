@@ -56,6 +56,20 @@ def own_error(problem: Problem, witness: Witness, share: float) -> Array:
     return np.asarray(moved + _UNITS * epsilon * magnitude + share * epsilon * reach(problem, value))
 
 
+def resolution(problem: Problem, witness: Witness) -> Array | float:
+    """What a stranger's derivative may miss because f itself resolves no more: a few eps |f| / |x|.
+
+    ``1 - tanh(x)**2`` is right to that, and to no digit of its own, where tanh saturates.
+    It excuses, it never certifies; |x| is the largest at hand and at least 1, so that an
+    input near 0 excuses nothing.
+    """
+    if witness.family != USER:
+        return 0.0
+    size = np.concatenate([np.abs(np.reshape(out, -1)) for out in problem.outs])[:, None]
+    largest = max(1.0, float(np.max(np.abs(problem.point), initial=0.0)))
+    return np.asarray(4 * problem.epsilon * np.where(np.isfinite(size), size, 0.0) / largest)
+
+
 def pair_share(one: Witness, other: Witness) -> float:
     """KIN for two methods that walk the recorded program, STRANGERS else."""
     kin = {RULES, SYMBOLIC}
