@@ -9,12 +9,14 @@ adjoint of indexing adds into that buffer directly, so n reads of x[i] cost O(n)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from diffkit import buffers, masked
 from diffkit.masked import CAREFUL, holds_nan
+from diffkit.quiet import restore, silence
 from diffkit.rules import kinds
 from diffkit.rules.indexing import GETITEM, add_at
 from diffkit.rules.kinds import Elementwise, conform, over
@@ -51,7 +53,8 @@ def _sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequenc
         i = node.index
         cotangents[i] = g if cotangents[i] is None else cotangents[i] + g
         last = max(last, i)
-    with np.errstate(all="ignore"):  # what is not finite shows in the result
+    quiet = silence()  # what is not finite shows in the result
+    try:
         for i in range(last, -1, -1):
             g = cotangents[i]
             if g is None:
@@ -67,27 +70,27 @@ def _sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequenc
             # dtype, so it fits a parent of the same without asking the array.
             if type(rule) is Elementwise:
                 saved = node.saved
-                partials = rule.partials
+                partials: Any = rule.partials
                 shape = node.shape
                 for parent, position in zip(node.parents, node.active):
                     partial = partials[position]
                     j = parent.index
                     previous = cotangents[j]
-                    if partial.__class__ is int:
-                        if partial == 1:
-                            c = g
-                        elif previous is not None and parent.shape == shape:
-                            cotangents[j] = previous - g  # spares the negative
-                            owned[j] = False
-                            continue
-                        else:
-                            c = -g
+                    kind = type(partial)
+                    if kind is FunctionType:
+                        c = g * partial(*saved)
+                    elif kind is over:
+                        c = g / partial.denominator(*saved)
+                    elif partial == 1:
+                        c = g
                     elif partial is None:
                         continue
-                    elif partial.__class__ is over:
-                        c = g / partial.denominator(*saved)
+                    elif previous is not None and parent.shape == shape:
+                        cotangents[j] = previous - g  # spares the negative
+                        owned[j] = False
+                        continue
                     else:
-                        c = g * partial(*saved)  # type: ignore[operator]
+                        c = -g
                     if (parent.shape is not shape and parent.shape != shape) or parent.dtype is not node.dtype:
                         c = conform(c, parent.shape, parent.dtype)
                     if previous is None:
@@ -117,6 +120,8 @@ def _sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequenc
                     if c.shape != parent.shape or c.dtype is not parent.dtype:
                         c = conform(c, parent.shape, parent.dtype)
                     _accumulate(cotangents, owned, parent.index, c)
+    finally:
+        restore(quiet)
     return [buffers.contents(cotangents[node.index]) for node in wanted]
 
 

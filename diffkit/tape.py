@@ -61,6 +61,8 @@ class Node:
 
 _new: Any = object.__new__
 _NOTHING: dict[str, Any] = {}
+_NOTHING_SAVED = (None, None, None)
+_KEEP_ARGS = KEEP_FIRST | KEEP_SECOND
 _FIRST: tuple[int, ...] = (0,)
 _SECOND: tuple[int, ...] = (1,)
 _BOTH: tuple[int, ...] = (0, 1)
@@ -106,7 +108,10 @@ class TapeLevel(Level):
         parent = x.mark
         node = _new(Node)
         keep = rule.keep_first
-        node.saved = (y if keep & KEEP_RESULT else None, value if keep & KEEP_FIRST else None)
+        if keep == KEEP_FIRST:
+            node.saved = (None, value)
+        else:
+            node.saved = (y if keep & KEEP_RESULT else None, value if keep & KEEP_FIRST else None)
         node.rule = rule
         node.params = _NOTHING
         node.active = _FIRST
@@ -156,8 +161,13 @@ class TapeLevel(Level):
                 left = self._protect(left)
         nodes = self.nodes
         node = _new(Node)
-        node.saved = (y if keep & KEEP_RESULT else None, left if keep & KEEP_FIRST else None,
-                      right if keep & KEEP_SECOND else None)
+        if not keep:
+            node.saved = _NOTHING_SAVED
+        elif keep == _KEEP_ARGS:
+            node.saved = (None, left, right)
+        else:
+            node.saved = (y if keep & KEEP_RESULT else None, left if keep & KEEP_FIRST else None,
+                          right if keep & KEEP_SECOND else None)
         node.rule = rule
         node.params = _NOTHING
         node.active = active

@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import dis
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -167,6 +168,11 @@ class Elementwise(Rule):
         super().__init__(fun, name, symbol, domain, pinned,
                          call or (fun if isinstance(fun, np.ufunc) else None))
         self.partials = tuple(partials)
+        for partial in self.partials:
+            # The sweep tells these cases apart by type; anything else it would take for -1.
+            if not (type(partial) in (FunctionType, over) or partial is None
+                    or (type(partial) is int and partial in (1, -1))):
+                raise TypeError(f"a partial of {self.name} is {partial!r}: a plain function, over(…), 1, -1 or None")
         # What recording keeps when the first, the second or both of one or two arguments are
         # active: ``save`` in the form of flags.
         self._read: dict[tuple[int, ...], tuple[bool, tuple[bool, ...]]] = {}
