@@ -1,4 +1,5 @@
-"""The command line: ``diffkit compare TARGET`` puts every method on one function and judges them.
+"""The command line: ``diffkit compare TARGET`` puts every method on one function and judges them,
+``diffkit check FILE`` (``testing.command``) checks every function that is marked for it.
 
 Exit codes, for scripts: 0 the methods agree, 1 one of them is wrong, 2 they cannot be
 compared (the reason goes to stderr), which includes a target that can't be found, an
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import diffkit
 from diffkit.errors import DiffkitError
 from diffkit.targets import Target, TargetError, load
+from diffkit.testing.command import add_parser as add_check
 
 if TYPE_CHECKING:
     from diffkit.comparison import Comparison
@@ -71,6 +73,8 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("--json", metavar="FILE", help="write the comparison as JSON ('-': to stdout, alone)")
     compare.add_argument("--markdown", metavar="FILE", help="write it as Markdown ('-': to stdout, alone)")
     compare.add_argument("--html", metavar="FILE", help="write it as a self-contained page")
+    compare.set_defaults(run=_compare)
+    add_check(commands)
     return top
 
 
@@ -85,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.print_help()
         return CANNOT
     try:
-        return _compare(options)
+        return int(options.run(options))
     except KeyboardInterrupt:
         _complain("stopped")
         return CANNOT

@@ -107,3 +107,16 @@ def test_one_function_and_an_order(check, tmp_path, capsys):
     assert chosen.run(chosen) == 0 and "third order" in capsys.readouterr().out
     missing = parser.parse_args(["check", f"{path}:nothing"])
     assert missing.run(missing) == 2
+
+
+def test_it_is_a_command_of_diffkit(tmp_path, capsys):
+    from diffkit.cli import main
+
+    path = tmp_path / "another_model_under_check.py"
+    path.write_text(WRONG)
+    assert main(["check", str(path), "--quiet"]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("WRONG") and "4 checked: 3 right, 1 wrong, 0 open" in out
+    assert main(["check"]) == 2
+    assert main(["check", "--help"]) == 0
+    assert "exit codes: 0 all right" in capsys.readouterr().out
