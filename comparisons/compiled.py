@@ -420,7 +420,8 @@ def cases() -> list[Case]:
 
 def contenders(case: Case) -> dict[str, Callable[..., Any]]:
     """Everything that is installed and gives the same result."""
-    found: dict[str, Callable[..., Any]] = {"hand": case.hand, "eager": case.diffkit, "compiled": dk.compile(case.diffkit)}
+    found: dict[str, Callable[..., Any]] = {"hand": case.hand}
+    found |= {"eager": case.diffkit, "compiled": dk.compile(case.diffkit)}
     for name, make in case.peers.items():
         try:
             found[name] = make()

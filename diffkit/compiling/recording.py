@@ -15,17 +15,19 @@ It differs from ``RecordLevel`` in four ways.
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from diffkit.errors import user_line
 from diffkit.masked import holds_nan
+from diffkit.recording import RecordLevel
 from diffkit.rules.kinds import Elementwise, Flat, Rule
 from diffkit.rules.selection import WHERE
-from diffkit.tape import PICK, Node, RecordLevel
+from diffkit.tape import PICK, Node
 from diffkit.traced import Traced
 
 
@@ -103,8 +105,14 @@ class Constant:
         self.value = value
 
 
+def _unheard(kind: str, flag: int) -> None:
+    """Called for a floating-point error that the caller ignores."""
+
+
 class CompileLevel(RecordLevel):
     """Records operations with their values, error states and questions, up to ``limit`` of them."""
+
+    differentiates = False
 
     def __init__(self, limit: int) -> None:
         super().__init__()
@@ -114,6 +122,17 @@ class CompileLevel(RecordLevel):
         self.aborted = False
         self.ambient = np.geterr()
         self.constants: dict[int, Constant] = {}
+
+    @contextlib.contextmanager
+    def errors(self) -> Iterator[None]:
+        """The caller's error state, told apart from the silence in which derivatives are computed."""
+        state = np.geterr()
+        if "warn" in state.values() or "raise" in state.values():
+            yield
+            return
+        with np.errstate(all="call", call=_unheard):
+            self.ambient = np.geterr()
+            yield
 
     def close(self) -> None:
         recorded = self.nodes

@@ -211,7 +211,8 @@ class Compiled:
             for position, t in zip(found.positions, traced):
                 leaves[position] = t
             given, named = tree.unflatten(found.structure, leaves)
-            result = run(self._f, given, named)
+            with level.errors():
+                result = run(self._f, given, named)
         except Exception as error:
             return self._failed(spec, found, level, error, args, kwargs)
         finally:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.transforms import stop_gradient
+from diffkit.transforms.leaving import is_recorded
 
 __all__ = ["as_array", "is_plain", "largest", "like"]
 
@@ -22,8 +23,8 @@ def as_array(value: Any) -> Any:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether this is an ordinary NumPy array, whose numbers may be looked at."""
-    return type(value) is np.ndarray or isinstance(value, np.generic)
+    """Whether this is an ordinary NumPy array, whose numbers may be looked at (by comparison, inside ``compile``)."""
+    return type(value) is np.ndarray or isinstance(value, np.generic) or is_recorded(value)
 
 
 def largest(x: Any, axis: int) -> Any:

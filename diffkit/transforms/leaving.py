@@ -33,6 +33,11 @@ def value(x: Any) -> Any:
     return tree.map(plain, x)
 
 
+def is_recorded(x: Any) -> bool:
+    """Whether x is traced by ``compile`` alone: nothing differentiates by it, and checks may look at it."""
+    return is_traced(x) and not x.level.differentiates
+
+
 def stop_gradient(x: Any) -> Any:
     """x as a constant of every transform that is running: its derivative is zero.
 

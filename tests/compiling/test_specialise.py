@@ -378,6 +378,19 @@ def test_warnings_are_fs_own():
         c(np.zeros(2))
 
 
+def test_recorded_in_silence_and_called_aloud():
+    f = dk.grad(lambda x: np.sum(np.where(x > 0, 1 / x, x)))
+    loud = dk.compile(lambda x: 1 / x)
+    quiet = dk.compile(f)
+    with np.errstate(all="ignore"):
+        quiet(np.ones(2))
+        loud(np.ones(2))
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        loud(np.zeros(2))
+    half = np.array([1e-160, 1.0])  # only the derivative overflows
+    np.testing.assert_array_equal(quiet(half), [-np.inf, -1.0])
+
+
 def test_unknown_backends_and_non_functions():
     with pytest.raises(CompileError, match="backend"):
         dk.compile(rosenbrock, backend="fortran")
