@@ -156,19 +156,22 @@ def board(misses: bool) -> None:
     """Print the table."""
     bad, good = wrong(), right()
     kinks = [case for case in good if case.group == "kink"]
-    print(f"{'':22}{'caught of ' + str(len(bad)):>16}{'false alarms of ' + str(len(good) - len(kinks)):>24}"
-          f"{'kinks accepted of ' + str(len(kinks)):>24}{'seconds':>10}")
+    single = [case for case in good if case.x.dtype == np.float32]
+    double = len(good) - len(kinks) - len(single)
+    print(f"{'':22}{'caught of ' + str(len(bad)):>16}{'false alarms of ' + str(double):>24}"
+          f"{'in float32 of ' + str(len(single)):>22}{'kinks accepted of ' + str(len(kinks)):>24}{'seconds':>10}")
     for name, make in CHECKERS.items():
         try:
             checker = make()
         except ImportError:
-            print(f"{name:22}{'-':>16}{'-':>24}{'-':>24}{'-':>10}")
+            print(f"{name:22}{'-':>16}{'-':>24}{'-':>22}{'-':>24}{'-':>10}")
             continue
         start = time.perf_counter()
         missed = [case for case in bad if ask(checker, case) is not False]
         accused = [case for case in good if case.group != "kink" and ask(checker, case) is False]
         refused = [case for case in kinks if ask(checker, case) is False]
-        print(f"{name:22}{len(bad) - len(missed):>16}{len(accused):>24}{len(kinks) - len(refused):>24}"
+        low = sum(case.x.dtype == np.float32 for case in accused)
+        print(f"{name:22}{len(bad) - len(missed):>16}{len(accused) - low:>24}{low:>22}{len(kinks) - len(refused):>24}"
               f"{time.perf_counter() - start:>10.1f}", flush=True)
         if misses:
             for word, cases in (("missed", missed), ("accused", accused), ("kink refused", refused)):

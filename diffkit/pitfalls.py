@@ -255,4 +255,15 @@ _CASES = [
 #: Every pitfall by name.
 PITFALLS = {pitfall.name: pitfall for pitfall in _CASES}
 
-__all__ = ["PITFALLS", "Pitfall"]
+
+
+def markdown() -> str:
+    """All pitfalls as a Markdown table: the page in the documentation is made of it."""
+    lines = ["| pitfall | what happens | compare says | what to write instead |", "|:--|:--|:--|:--|"]
+    for trap in PITFALLS.values():
+        refused = "; the model's derivative is refused" if trap.model_agrees is False and trap.agree else ""
+        lines.append(f"| {trap.name} | {trap.story} | {trap.kind}{refused} | {trap.cure} |")
+    return "\n".join(lines) + "\n"
+
+
+__all__ = ["PITFALLS", "Pitfall", "markdown"]

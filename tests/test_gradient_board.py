@@ -7,6 +7,7 @@ import pytest
 
 import diffkit as dk
 from comparisons.gradient_cases import wrong
+from comparisons.gradient_problems import PROBLEMS
 from comparisons.gradient_right import right
 
 WRONG, RIGHT = wrong(), right()
@@ -52,3 +53,11 @@ def test_a_right_gradient_is_confirmed(problem):
         if case.group in ("float64", "float32") and case.name.rpartition(" ")[0] == problem:
             result, row = judged(case)
             assert row.status == "ok" and result.agree is True, f"{case.group} {case.name}: {result.verdict}"
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_a_backend_that_returns_zeros_fails_everywhere(name):
+    problem = PROBLEMS[name]
+    x = problem.points[0]
+    result = dk.compare(problem.f, x, methods=("reverse", lambda x: np.zeros_like(problem.gradient(x))))
+    assert result.agree is False and "zero everywhere" in result.verdict

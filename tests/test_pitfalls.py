@@ -1,8 +1,11 @@
 """Every pitfall gets the verdict that it is documented with."""
 
+import doctest
+import pathlib
+
 import pytest
 
-from diffkit.pitfalls import PITFALLS
+from diffkit.pitfalls import PITFALLS, markdown
 
 
 @pytest.mark.parametrize("name", PITFALLS)
@@ -23,3 +26,10 @@ def test_every_trap_says_what_to_do():
     assert all(trap.story.endswith(".") and trap.cure for trap in PITFALLS.values())
     assert list(PITFALLS) == [trap.name for trap in PITFALLS.values()]
     assert len(PITFALLS) >= 20
+
+
+def test_the_page_holds_the_table_and_runs():
+    page = pathlib.Path(__file__).parent.parent / "docs" / "pitfalls.md"
+    assert page.read_text(encoding="utf-8").endswith("\n" + markdown())
+    failed, tried = doctest.testfile(str(page), module_relative=False)
+    assert tried == 5 and failed == 0
