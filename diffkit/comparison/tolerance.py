@@ -67,7 +67,7 @@ def resolution(problem: Problem, witness: Witness) -> Array | float:
         return 0.0
     size = np.concatenate([np.abs(np.reshape(out, -1)) for out in problem.outs])[:, None]
     largest = max(1.0, float(np.max(np.abs(problem.point), initial=0.0)))
-    return np.asarray(4 * problem.epsilon * np.where(np.isfinite(size), size, 0.0) / largest)
+    return np.asarray(_UNITS * problem.epsilon * np.where(np.isfinite(size), size, 0.0) / largest)
 
 
 def pair_share(one: Witness, other: Witness) -> float:

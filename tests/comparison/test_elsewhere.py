@@ -107,3 +107,15 @@ def test_the_excuse_ends_where_f_resolves_more():
         assert dk.compare(f, x, methods=("reverse", lambda x, s=size: 1.001 * s * np.cos(x))).agree is False
     shifted = lambda x: 1.0 + np.sum(x**2)
     assert dk.compare(shifted, x, methods=("reverse", lambda x: 2.01 * x)).agree is False
+
+
+def test_single_precision_without_a_referee_may_cancel_as_f_does():
+    """p (1 - p) as p - p²: off by an eps of p, in an entry of 0.0026."""
+    def softmax(x):
+        e = np.exp(x - np.max(x))
+        return e / np.sum(e)
+
+    x = np.array([5.0, -7.0, 11.0, 2.0], np.float32)
+    jacobian = lambda x: np.diag(softmax(x)) - np.outer(softmax(x), softmax(x))
+    result = dk.compare(softmax, x, methods=("reverse", "central", jacobian), referee=False)
+    assert result.agree is not False, result.verdict
