@@ -23,7 +23,7 @@ import numpy as np
 
 from diffkit import quiet, tree
 from diffkit.compiling.plan import WRITES, Plan, Step, is_basic
-from diffkit.compiling.program import Function, Item, Program, is_ufunc_call, plain
+from diffkit.compiling.program import Function, Item, Program, is_ufunc_call, plain, ufunc_of
 from diffkit.compiling.recording import Question, answer_key
 from diffkit.rules.arithmetic import (
     ABSOLUTE,
@@ -50,8 +50,8 @@ _INFIX = {ADD: "{} + {}", SUBTRACT: "{} - {}", MULTIPLY: "{} * {}", DIVIDE: "{} 
 _RESERVED = ("abs", "int", "inputs", "slots", "token", "n", "a", "take", "give", "silence", "restore", "program")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 #: For numbers and for arrays without a temporary; the ufunc itself is much slower on numbers.
-_COMPARED = {np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">=", np.equal: "==",
-             np.not_equal: "!="}
+_COMPARED: dict[Any, str] = {np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">=",
+                             np.equal: "==", np.not_equal: "!="}
 _ADD_REDUCE = np.add.reduce
 #: What a program returns in place of a result: it met a NaN where none was recorded.
 MET_NAN = -1
@@ -192,8 +192,8 @@ class Emitter:
             return self._power(item, args, out)
         if item.kind == "array" and is_ufunc_call(item):
             args = self._zero_dimensional(item, args)
-        if out is None and rule.fun in _COMPARED and any(arg.kind != "weak" for arg in item.args):
-            return f"{args[0]} {_COMPARED[rule.fun]} {args[1]}"
+        if out is None and ufunc_of(rule) in _COMPARED and any(arg.kind != "weak" for arg in item.args):
+            return f"{args[0]} {_COMPARED[ufunc_of(rule)]} {args[1]}"
         if out is not None and is_ufunc_call(item):
             return f"{self.function(rule.fun.__name__, rule.fun)}({', '.join([*args, out])})"
         if out is not None and rule is MATMUL:

@@ -22,11 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.compiling.program import SUBTRACT_AT, Builder, Function, Item
+from diffkit.compiling.program import SUBTRACT_AT, Builder, Function, Item, ufunc_of
 from diffkit.rules.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATIVE, POSITIVE, POWER, SUBTRACT
 from diffkit.rules.flat import STOP_GRADIENT
 from diffkit.rules.indexing import GETITEM, SCATTER, _is_basic
-from diffkit.rules.kinds import Elementwise, Flat
 from diffkit.rules.reductions import SUM
 from diffkit.rules.shapes import ASTYPE, BROADCAST_TO, RESHAPE, TRANSPOSE
 from diffkit.rules.writing import ADD_AT
@@ -40,7 +39,7 @@ def simplify(builder: Builder, rule: Any, args: list[Item], params: dict[str, An
     if isinstance(rule, Function):
         return None
     changed = False
-    if isinstance(rule.fun, np.ufunc) and type(rule) in (Elementwise, Flat) and not params:
+    if ufunc_of(rule) is not None and not params:
         changed = _narrow(builder, rule, args, value)
     found = _RULES[rule](builder, args, params, value) if rule in _RULES else None
     return found if found is not None else (rule, args, params) if changed else None

@@ -28,12 +28,12 @@ from diffkit.rules.indexing import GETITEM, _is_basic
 from diffkit.rules.kinds import TABLE
 from diffkit.rules.reductions import SUM
 from diffkit.rules.shapes import BROADCAST_TO, RESHAPE, TRANSPOSE
-from diffkit.rules.writing import ADD_AT, PACK, SETITEM
+from diffkit.rules.writing import ADD_AT, SETITEM
 
 #: Rules whose result may be a view of their operand.
 VIEWS = frozenset([RESHAPE, TRANSPOSE, BROADCAST_TO, GETITEM])
 #: Rules that hand all entries of their operands on.
-GATHER = frozenset([RESHAPE, TRANSPOSE, TABLE["concatenate"], PACK])
+GATHER = frozenset(["reshape", "transpose", "concatenate", "pack"])
 WRITES = frozenset([SETITEM, ADD_AT, SUBTRACT_AT])
 
 
@@ -87,15 +87,14 @@ def _watched(derivatives: Iterable[Item], steps: list[Step], done: set[int]) -> 
     These replace contributions that are NaN, and change nothing else.  So a derivative that no
     result depends on need not be watched, and of rows that are only stacked the stack is enough.
     """
-    users: dict[int, list[Item]] = {}
+    users: dict[int, list[Item | None]] = {}
     for step in steps:
         for arg in (step.item,) if step.question else step.item.args:
-            users.setdefault(arg.number, []).append(step.item)
+            users.setdefault(arg.number, []).append(None if step.question else step.item)
     found: dict[int, Item] = {}
     for item in derivatives:
         if item.number in done:
-            while (using := users.get(item.number, [])) and len(using) == 1 and using[0].rule in GATHER \
-                    and using[0].number != item.number:
+            while len(using := users.get(item.number, [])) == 1 and using[0] and using[0].rule.name in GATHER:
                 item = using[0]
             found[item.number] = item
     return list(found.values())

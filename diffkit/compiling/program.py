@@ -27,7 +27,7 @@ from diffkit.compiling.recording import (
     is_weak_friendly,
 )
 from diffkit.rules.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATIVE
-from diffkit.rules.kinds import TABLE, Flat
+from diffkit.rules.kinds import TABLE, Elementwise, Flat
 
 Simplify = Callable[["Builder", Any, list["Item"], dict[str, Any], Any], Any]
 
@@ -272,6 +272,13 @@ _REAL = (np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.float16), np.dt
 
 def is_ufunc_call(item: Item) -> bool:
     """Whether an item is one call of a ufunc with one result, so that ``out=`` may be given."""
-    return (item.source == "call" and isinstance(item.rule.fun, np.ufunc) and not item.params and not item.boxed
-            and item.rule.fun.nout == 1 and item.rule.fun.nin == len(item.args)
-            and (item.rule.kind == "elementwise" or isinstance(item.rule, Flat)))
+    if item.source != "call" or item.params or item.boxed:
+        return False
+    fun = ufunc_of(item.rule)
+    return fun is not None and fun.nout == 1 and fun.nin == len(item.args)
+
+
+def ufunc_of(rule: Any) -> np.ufunc | None:
+    """The ufunc that an elementwise or flat row is."""
+    fun = getattr(rule, "fun", None)
+    return fun if isinstance(fun, np.ufunc) and type(rule) in (Elementwise, Flat) else None

@@ -237,7 +237,10 @@ class Compiled:
             for constant in level.constants.values():
                 if is_shared(constant):
                     spec.captured.watch(constant.original)
-            self._compile(spec, found, level, marks, nodes, values, structure)
+            try:
+                self._compile(spec, found, level, marks, nodes, values, structure)
+            except Exception as error:  # never the caller's trouble: f itself answers
+                level.refuse(f"compiling failed: {type(error).__name__}: {error}")
         if level.refusal:
             self._refused(spec, level)
         self._last = spec

@@ -109,6 +109,30 @@ def test_second_derivatives():
     assert c.reason == ""
 
 
+def test_functions_with_derivatives_of_their_own():
+    @dk.custom_vjp
+    def softplus(x):
+        return np.log1p(np.exp(x))
+
+    softplus.defvjp(lambda x: (softplus(x), x), lambda x, g: (g / (1 + np.exp(-x)),))
+
+    @dk.custom_jvp
+    def sine(x):
+        return np.sin(x)
+
+    sine.defjvp(lambda primals, tangents: (sine(*primals), np.cos(primals[0]) * tangents[0]))
+    again = dk.checkpoint(lambda x: np.sin(x) * np.exp(x))
+    calls = [(np.linspace(0, 1, 3),), (np.arange(3.0),)]
+    for f in (softplus, sine, again):
+        total = lambda x, f=f: np.sum(f(x) ** 2)
+        for make in (dk.grad, dk.hessian):
+            assert compiled_like_eager(make(total), calls).reason == ""
+    assert compiled_like_eager(dk.derivative(np.tanh, 2), calls).reason == ""
+    box = dk.black_box(lambda x: np.sum(np.sin(x)))
+    compiled_like_eager(lambda x: box(x) * x, calls)
+    assert "looked at" in compiled_like_eager(dk.grad(lambda x: box(x) * x[0]), calls).reason
+
+
 def test_a_network_with_labels():
     model = nn.MLP((6, 5, 3))
     rng = np.random.default_rng(2)
