@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import diffkit
 from diffkit.errors import DiffkitError
+from diffkit.lectures.command import add_parser as add_lectures
 from diffkit.targets import Target, TargetError, load
 from diffkit.testing.command import add_parser as add_check
 
@@ -75,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("--html", metavar="FILE", help="write it as a self-contained page")
     compare.set_defaults(run=_compare)
     add_check(commands)
+    add_lectures(commands)
     return top
 
 
