@@ -1,5 +1,7 @@
 """What ``import diffkit`` costs over ``import numpy``: the median of interleaved fresh processes.
 
+The names are imported at their first use, so the first gradient function is made too.
+
     python -m comparisons.import_time
 """
 
@@ -10,7 +12,7 @@ import subprocess
 import sys
 import time
 
-CODES = {"numpy": "import numpy", "diffkit": "import diffkit"}
+CODES = {"numpy": "import numpy", "diffkit": "import numpy, diffkit; diffkit.grad(numpy.sum)"}
 
 
 def milliseconds(code: str) -> float:
@@ -25,7 +27,7 @@ def main() -> None:
     rounds = [{name: milliseconds(code) for name, code in CODES.items()} for _ in range(15)]
     numpy = statistics.median(r["numpy"] for r in rounds)
     extra = statistics.median(r["diffkit"] - r["numpy"] for r in rounds)
-    print(f"import numpy: {numpy:.0f} ms as a whole process; import diffkit: {extra:+.0f} ms over it")
+    print(f"import numpy: {numpy:.0f} ms as a whole process; diffkit and grad: {extra:+.0f} ms over it")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@
 >>> dk.grad(f)(np.array([-1.2, 1.0]))
 array([-215.6,  -88. ])
 
-Only what differentiates by rules is imported here; SymPy, the comparison, networks and
-optimizers are imported at their first use.
+Every name is imported when it is first asked for: a gradient loads NumPy and nothing else,
+and a tool that only looks whether diffkit is there (pytest, for its plugin) loads nothing.
 """
 
 from __future__ import annotations
@@ -15,26 +15,38 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from diffkit import errors, tree
-from diffkit.transforms import (
-    derivative,
-    grad,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    stop_gradient,
-    value,
-    value_and_grad,
-    vjp,
-)
-
 if TYPE_CHECKING:
-    from diffkit import candidates, nn, numeric, optim, pitfalls, schedules, scipy, strategies, symbolic, testing
+    from diffkit import (
+        candidates,
+        errors,
+        nn,
+        numeric,
+        optim,
+        pitfalls,
+        schedules,
+        scipy,
+        strategies,
+        symbolic,
+        testing,
+        train,
+        tree,
+    )
     from diffkit.blame import explain, kinks
     from diffkit.comparison import Comparison, compare
     from diffkit.compiling import compile
     from diffkit.custom import black_box, checkpoint, custom_jvp, custom_vjp, implicit
+    from diffkit.transforms import (
+        derivative,
+        grad,
+        hessian,
+        hvp,
+        jacobian,
+        jvp,
+        stop_gradient,
+        value,
+        value_and_grad,
+        vjp,
+    )
 
 __version__ = "0.1.0"
 
@@ -62,48 +74,48 @@ __all__ = [
     "optim",
     "pitfalls",
     "schedules",
+    "scipy",
     "stop_gradient",
+    "strategies",
     "symbolic",
     "testing",
+    "train",
     "tree",
     "value",
     "value_and_grad",
     "vjp",
 ]
 
-#: Public names that are imported when they are first asked for.
-_LAZY = {
-    "Comparison": "diffkit.comparison",
-    "black_box": "diffkit.custom",
-    "candidates": "",
-    "checkpoint": "diffkit.custom",
-    "compare": "diffkit.comparison",
-    "compile": "diffkit.compiling",
-    "custom_jvp": "diffkit.custom",
-    "custom_vjp": "diffkit.custom",
-    "explain": "diffkit.blame",
-    "implicit": "diffkit.custom",
-    "kinks": "diffkit.blame",
-    "nn": "",
-    "numeric": "",
-    "optim": "",
-    "pitfalls": "",
-    "schedules": "",
-    # Not in __all__: they need SciPy and Hypothesis, and a star import must not.
-    "scipy": "",
-    "strategies": "",
-    "symbolic": "",
-    "testing": "",
+#: Where each public name is; a name that is not here is a module of its own.
+_HOMES = {
+    "Comparison": "comparison",
+    "black_box": "custom",
+    "checkpoint": "custom",
+    "compare": "comparison",
+    "compile": "compiling",
+    "custom_jvp": "custom",
+    "custom_vjp": "custom",
+    "derivative": "transforms",
+    "explain": "blame",
+    "grad": "transforms",
+    "hessian": "transforms",
+    "hvp": "transforms",
+    "implicit": "custom",
+    "jacobian": "transforms",
+    "jvp": "transforms",
+    "kinks": "blame",
+    "stop_gradient": "transforms",
+    "value": "transforms",
+    "value_and_grad": "transforms",
+    "vjp": "transforms",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
+    if name not in __all__:
         raise AttributeError(f"module 'diffkit' has no attribute {name!r}")
-    if _LAZY[name]:
-        found = getattr(importlib.import_module(_LAZY[name]), name)
-    else:
-        found = importlib.import_module(f"diffkit.{name}")
+    home = importlib.import_module(f"diffkit.{_HOMES.get(name, name)}")
+    found = getattr(home, name) if name in _HOMES else home
     globals()[name] = found
     return found
 

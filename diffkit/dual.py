@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from diffkit import masked
+from diffkit.levels import Level
 from diffkit.quiet import restore, silence
 from diffkit.rules.kinds import Rule, conform
 from diffkit.rules.writing import SETITEM
-from diffkit.traced import Level, Traced
+from diffkit.traced import Traced
 
 
 class DualLevel(Level):

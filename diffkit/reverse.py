@@ -17,11 +17,12 @@ import numpy as np
 from diffkit import buffers, masked
 from diffkit.masked import CAREFUL, holds_nan
 from diffkit.quiet import restore, silence
+from diffkit.recording import TapeLevel
 from diffkit.rules import kinds
 from diffkit.rules.indexing import GETITEM, add_at
 from diffkit.rules.kinds import Elementwise, conform, over
 from diffkit.rules.writing import ADD_AT, SETITEM, fitted, last_written
-from diffkit.tape import PICK, Node, TapeLevel
+from diffkit.tape import PICK, Node
 from diffkit.traced import Traced
 
 

@@ -18,9 +18,7 @@ value is answered (and recorded as a path condition by levels that record); ``fl
 
 from __future__ import annotations
 
-import dis
 import importlib
-import itertools
 import operator
 import sys
 from collections.abc import Callable, Iterator
@@ -28,14 +26,10 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.errors import (
-    LeakedTracerError,
-    LostDerivativeError,
-    UnknownFunctionError,
-    UnsupportedArgumentError,
-    user_frame,
-)
-from diffkit.rules import FUNCTIONS, ROWS
+from diffkit.errors import LeakedTracerError, UnknownFunctionError, UnsupportedArgumentError
+from diffkit.levels import Level
+from diffkit.refusals import check_ufunc_keywords, is_assignment, lost_derivative, unknown
+from diffkit.rules import ROWS
 from diffkit.rules.arithmetic import (
     ABSOLUTE,
     ADD,
@@ -51,85 +45,16 @@ from diffkit.rules.arithmetic import (
 from diffkit.rules.contractions import MATMUL
 from diffkit.rules.indexing import GETITEM
 from diffkit.rules.indexing import _is_basic as is_basic
-from diffkit.rules.kinds import REFUSED, Elementwise, Rule
+from diffkit.rules.kinds import FUNCTIONS, Elementwise, Rule
 
 #: ``diffkit.buffers``, which imports this module: what a program does to arrays in place.
 buffers: Any = None
-_depths = itertools.count(1)
 _NOTHING: dict[str, Any] = {}
 # Operand types that need no second look.  Lists are converted, other types may bring
 # protocols of their own, and Python's complex takes over from a NumPy float on its right.
 _PLAIN = frozenset([int, float, bool, np.ndarray, np.memmap, np.float64, np.float32, np.float16,
                     np.longdouble, np.complex128, np.complex64, np.clongdouble, np.bool_]
                    + [np.dtype(c).type for c in "bBhHiIlLqQ"])
-
-
-class Level:
-    """A running transform's interpreter.
-
-    Subclasses define ``process(rule, args, params)``, which gets arguments of which at
-    least one is traced at this level.
-    """
-
-    #: Whether values of this level are handles of arrays that are written to.
-    is_buffers = False
-
-    def __init__(self) -> None:
-        self.depth = next(_depths)
-
-    def process(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        raise NotImplementedError
-
-    def unary(self, rule: Elementwise, x: Traced) -> Any:
-        """``process`` for an elementwise rule of one operand, which is of this level."""
-        return self.process(rule, (x,), _NOTHING)
-
-    def binary(self, rule: Elementwise, a: Any, b: Any) -> Any:
-        """``process`` for an elementwise rule of two operands."""
-        return self.process(rule, (a, b), _NOTHING)
-
-    def concrete(self, traced: Traced, ask: Callable[[Any], Any]) -> Any:
-        """Python wants to know: answer from the value (a recording level notes a guard)."""
-        return ask(traced.value)
-
-    def peek(self, traced: Traced, ask: Callable[[Any], Any]) -> Any:
-        """diffkit's own question about a value, which is no path condition of the user's program."""
-        return ask(self.below(traced))
-
-    def write(self, rule: Rule, a: Any, index: Any, value: Any, write: Callable[..., Any]) -> Any:
-        """``rule(a, value, index)``; a level that keeps no arrays of its values may work in place.
-
-        ``write(a, index, value, rule)`` does the same one level below.
-        """
-        return self.process(rule, (a, value), {"index": index})
-
-    def apart(self, a: Any, apart: Callable[[Any], Any]) -> Any:
-        """``a`` free of memory that ``write`` may change in place; ``apart`` does it one level below."""
-        return a
-
-    def below(self, traced: Traced) -> Any:
-        """What a value is one level below."""
-        return traced.value
-
-    def close(self) -> None:
-        """End of the transform: every later use of a value of this level is a leak."""
-        # Plain functions, not bound methods: no reference cycle keeps the run's arrays alive.
-        self.process = self.unary = self.binary = self.concrete = _leaked  # type: ignore[method-assign, assignment]
-        self.write = _leaked  # type: ignore[method-assign, assignment]
-
-
-def levels_made() -> int:
-    """A number that grows by one with each level (and with each question)."""
-    return next(_depths)
-
-
-def _leaked(*args: Any) -> Any:
-    raise LeakedTracerError(
-        "a value traced by a transform (grad, jvp, …) is used after that transform has ended",
-        "return the value from the differentiated function (has_aux=True passes extra results out), "
-        "or store dk.value(x), which is a plain array",
-        "the function appended it to a list, a global, an attribute or a cache; or it is a generator "
-        "that was consumed later")
 
 
 def apply(rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -149,6 +74,13 @@ def primal(value: Any) -> Any:
     """The plain array or number at the bottom of a traced value (or the value itself)."""
     while type(value) is Traced:
         value = value.level.below(value)
+    return value
+
+
+def sample(value: Any) -> Any:
+    """``primal`` for a check of a program's structure, which holds at other values too: no use of the value."""
+    while type(value) is Traced:
+        value = value.level.below(value) if value.level.is_buffers else value.value
     return value
 
 
@@ -277,40 +209,15 @@ def _late(ufunc: np.ufunc) -> Any:
     return FUNCTIONS.get(ufunc)
 
 
-def unknown(fun: Any) -> Any:
-    module = getattr(fun, "__module__", None) or "numpy"
-    name = str(getattr(fun, "__name__", fun))
-    if isinstance(fun, np.ufunc):
-        module = "scipy.special" if not hasattr(np, name) else "numpy"
-    if fun in REFUSED:
-        why, instead = REFUSED[fun]
-        raise UnknownFunctionError(f"{module}.{name} has no derivative: {why}", instead)
-    raise UnknownFunctionError(
-        f"{module}.{name} has no derivative rule in diffkit",
-        "write it with functions that have one (see docs/functions.md), or state its derivative "
-        "with dk.custom_jvp or dk.custom_vjp",
-        "if the derivative is not needed there, pass dk.stop_gradient(x)")
-
-
 def _conversion(convert: Callable[..., Any], spelling: str, rewrite: str) -> Callable[..., Any]:
     """A conversion to plain numbers: answered where there is no derivative to lose, else refused."""
     def method(self: Traced, *args: Any, **kwargs: Any) -> Any:
         if self.level.is_buffers or self.value.dtype.kind in "biu":
             return self.level.concrete(self, lambda value: convert(value, *args, **kwargs))
-        if _is_assignment():
+        if is_assignment():
             buffers.refuse_plain("z[…] = x")
-        raise LostDerivativeError(
-            f"{spelling} would turn a differentiated value into a plain number and lose its derivative",
-            rewrite,
-            "a function of the math module, of C code or an array made before the trace converts its "
-            "argument this way; dk.stop_gradient or dk.value says that the derivative is not wanted")
+        raise lost_derivative(spelling, rewrite)
     return method
-
-
-def _is_assignment() -> bool:
-    """Whether the user's line that runs is ``z[…] = …``, so that z is a plain array."""
-    frame = user_frame()
-    return frame is not None and dis.opname[frame.f_code.co_code[frame.f_lasti]] == "STORE_SUBSCR"
 
 
 def _as_plain(value: Any, dtype: Any = None, copy: Any = None) -> Any:
@@ -318,22 +225,6 @@ def _as_plain(value: Any, dtype: Any = None, copy: Any = None) -> Any:
     if type(value) is Traced:
         return value.__array__(dtype, copy=copy)
     return np.array(value, dtype=dtype, copy=copy)
-
-
-def _check_ufunc_keywords(ufunc: np.ufunc, kwargs: dict[str, Any]) -> None:
-    for name, value in kwargs.items():
-        if name == "out" and (value is None or value == (None,) * ufunc.nout):
-            continue
-        if name == "where" and value is True:
-            continue
-        if name in ("casting", "order", "subok"):
-            continue  # they say how to store the result, not what it is
-        raise UnsupportedArgumentError(
-            f"np.{ufunc.__name__} with {name}= is not differentiated",
-            {"out": "use the returned value: y = np.…(x), without out= (z += x on a plain array z is such "
-                    "a call; write z = z + x)",
-             "where": "np.where(condition, np.…(x), other)",
-             "dtype": "x.astype(dtype) before the call"}.get(name, f"leave {name} out"))
 
 
 class Traced:
@@ -389,7 +280,7 @@ class Traced:
                 kwargs.pop("out", None)
             return answer(*inputs, **kwargs)
         if kwargs:
-            _check_ufunc_keywords(ufunc, kwargs)
+            check_ufunc_keywords(ufunc, kwargs)
         if isinstance(answer, Rule):
             return apply(answer, inputs, _NOTHING)
         return answer(*inputs)

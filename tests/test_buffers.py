@@ -17,7 +17,7 @@ from numpy import copy as early_copy
 import diffkit as dk
 from diffkit import buffers
 from diffkit.errors import LeakedTracerError, LostDerivativeError, MutationError
-from diffkit.tape import record
+from diffkit.recording import record
 
 X = np.array([0.7, -1.3, 2.1, 0.4])
 M = np.array([[0.7, -1.3, 2.1], [0.4, 1.9, -0.6]])

@@ -12,7 +12,8 @@ import numpy as np
 from diffkit import masked, tree
 from diffkit.arguments import Argnums, Moving, argument_names, split
 from diffkit.errors import InputError
-from diffkit.tape import Node, RecordLevel, Tape, record
+from diffkit.recording import RecordLevel, record
+from diffkit.tape import Node, Tape
 from diffkit.traced import is_traced
 
 

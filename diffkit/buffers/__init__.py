@@ -39,6 +39,7 @@ from diffkit.buffers.running import (
     is_running,
     leave,
     plainly,
+    with_originals,
 )
 from diffkit.buffers.store import FLAT
 from diffkit.buffers.writes import (
@@ -52,6 +53,7 @@ from diffkit.buffers.writes import (
     ufunc_at,
     ufunc_out,
 )
+from diffkit.rules import kinds
 from diffkit.traced import Traced
 
 __all__ = [
@@ -131,3 +133,4 @@ NORM[0] = lister(np.linalg.norm)
 VECTORIZE[0] = vectorize_call
 
 traced.buffers = sys.modules[__name__]
+kinds.with_originals = with_originals

@@ -19,9 +19,10 @@ from diffkit.buffers.handles import BUFFERS, _Part, contents, fresh, view
 from diffkit.buffers.store import FLAT
 from diffkit.buffers.writes import overwrite, prepare, refuse_plain, setitem, write_flat
 from diffkit.errors import UnsupportedArgumentError
+from diffkit.refusals import unknown
 from diffkit.rules.kinds import FUNCTIONS, answers
 from diffkit.rules.writing import SETITEM, in_order
-from diffkit.traced import Traced, array, layout, plain_index, unknown
+from diffkit.traced import Traced, array, layout, plain_index
 
 #: Functions that give a view of their first argument where NumPy can (else a copy).
 VIEWS: frozenset[Any] = frozenset([

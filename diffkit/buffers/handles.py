@@ -18,9 +18,10 @@ import numpy as np
 
 from diffkit.buffers.running import is_running
 from diffkit.buffers.store import FLAT, Place, Store, unravel
+from diffkit.levels import Level
 from diffkit.rules.indexing import GETITEM, _is_basic
 from diffkit.rules.kinds import Rule
-from diffkit.traced import Level, Traced, apply, layout
+from diffkit.traced import Traced, apply, layout
 
 
 class BufferLevel(Level):

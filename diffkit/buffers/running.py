@@ -47,9 +47,7 @@ def enter() -> None:
         return
     with _lock:
         if not _depths:
-            _names.update(REPLACED)
-            _linalg["norm"] = NORM[0]
-            np.vectorize.__call__ = VECTORIZE[0]  # type: ignore[method-assign]
+            _put(REPLACED, 0)
         _depths[thread] = 1
 
 
@@ -63,9 +61,25 @@ def leave() -> None:
     with _lock:
         del _depths[thread]
         if not _depths:
-            _names.update(ORIGINALS)
-            _linalg["norm"] = NORM[1]
-            np.vectorize.__call__ = VECTORIZE[1]  # type: ignore[method-assign]
+            _put(ORIGINALS, 1)
+
+
+def with_originals(f: Callable[[], None]) -> None:
+    """Call f while NumPy's names mean NumPy's own functions in every thread: for imports that refer to them."""
+    with _lock:
+        if _depths:
+            _put(ORIGINALS, 1)
+        try:
+            f()
+        finally:
+            if _depths:
+                _put(REPLACED, 0)
+
+
+def _put(names: dict[str, Any], which: int) -> None:
+    _names.update(names)
+    _linalg["norm"] = NORM[which]
+    np.vectorize.__call__ = VECTORIZE[which]  # type: ignore[method-assign]
 
 
 def plainly(f: Callable[..., Any], *args: Any) -> Any:

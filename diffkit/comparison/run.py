@@ -207,7 +207,7 @@ def _last_look(problem: Problem) -> str | None:
 
 def _depends(problem: Problem) -> bool:
     """Whether a trace finds the result to be made from what moves."""
-    from diffkit.tape import TapeLevel
+    from diffkit.recording import TapeLevel
     from diffkit.traced import is_traced
     from diffkit.transforms.running import call
 

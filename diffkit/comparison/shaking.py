@@ -18,8 +18,8 @@ import numpy as np
 
 from diffkit import tree
 from diffkit.comparison.problem import Array, Problem
+from diffkit.recording import TapeLevel
 from diffkit.rules.kinds import Elementwise, Rule
-from diffkit.tape import TapeLevel
 from diffkit.traced import Traced
 from diffkit.transforms.matrices import jacobian_rows
 from diffkit.transforms.products import Linearized

@@ -21,9 +21,10 @@ import numpy as np
 from diffkit import tree
 from diffkit.buffers import plainly, settle
 from diffkit.errors import InputError, LostDerivativeError, UnknownFunctionError, UnsupportedArgumentError
+from diffkit.levels import Level
+from diffkit.recording import RecordLevel
 from diffkit.rules.kinds import Rule
-from diffkit.tape import RecordLevel
-from diffkit.traced import Level, Traced
+from diffkit.traced import Traced
 
 Function = Callable[..., Any]
 

@@ -15,10 +15,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from diffkit.errors import UnsupportedArgumentError
+from diffkit.recording import TapeLevel
 from diffkit.reverse import transpose
 from diffkit.rules.kinds import Elementwise, Linear, Multilinear, Rule
-from diffkit.tape import TapeLevel
-from diffkit.traced import Traced, primal
+from diffkit.traced import Traced, sample
 
 _SUMS = ("add", "subtract", "negative", "positive", "real", "imag")
 _SHAPE_ONLY = ("zeros_like", "ones_like", "empty_like")
@@ -76,7 +76,7 @@ def _is_linear(rule: Rule, args: Sequence[Any], params: dict[str, Any], active: 
 def _behaves_linearly(rule: Rule, args: Sequence[Any], params: dict[str, Any], active: tuple[int, ...]) -> bool:
     """The same by trial, for a rule whose kind does not tell: f(u + v) = f(u) + f(v), f(-cu) = -c f(u)."""
     rng = np.random.default_rng(0)
-    plain = [primal(arg) for arg in args]
+    plain = [sample(arg) for arg in args]
     u, v = ({i: rng.standard_normal(plain[i].shape).astype(plain[i].dtype) for i in active} for _ in range(2))
 
     def at(*terms: tuple[float, dict[int, Any]]) -> list[Any]:
@@ -100,7 +100,7 @@ def transposed(name: str, function: Callable[..., Any], examples: Sequence[Any],
     def checked(*inputs: Any) -> Any:
         results = function(*inputs)
         for result in results:
-            value = primal(result)
+            value = sample(result)
             if value is not None and np.any((value != 0) & ~np.isnan(value)):
                 level.refuse("a result at zero that is not zero, or one that does not depend on the value,")
         return results

@@ -30,7 +30,7 @@ class Machine:
     Parameters
     ----------
     tape : Tape
-        A recording (``tape.record``).
+        A recording (``recording.record``).
     algebra : Numbers or Expressions
         What the entries are.
     """

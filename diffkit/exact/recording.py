@@ -8,7 +8,8 @@ from typing import Any
 
 from diffkit import tree
 from diffkit.arguments import Moving, argument_names
-from diffkit.tape import Node, Tape, record
+from diffkit.recording import record
+from diffkit.tape import Node, Tape
 from diffkit.traced import is_traced, primal
 
 

@@ -42,8 +42,39 @@ Partial = Callable[..., Array] | int | None
 
 #: Every row by name, in the order of the rulebooks.
 TABLE: dict[str, Rule] = {}
-#: What NumPy hands us (ufuncs and functions) -> the callable that answers it.
-FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+
+
+class Answers(dict[Any, Callable[..., Any]]):
+    """What NumPy hands us (ufuncs and functions) -> the callable that answers it.
+
+    A question without an answer has the families imported that are not there yet.
+    """
+
+    #: Set by ``diffkit.rules`` until all families are there.
+    complete: Callable[[], None] | None = None
+
+    def __missing__(self, key: Any) -> Callable[..., Any]:
+        found = self.get(key)
+        if found is None:
+            raise KeyError(key)
+        return found  # type: ignore[no-any-return]
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        found = dict.get(self, key)
+        if found is None and self.complete is not None:
+            self.complete()
+            found = dict.get(self, key)
+        return default if found is None else found
+
+
+FUNCTIONS = Answers()
+
+
+def with_originals(f: Callable[[], None]) -> None:
+    """Call f where NumPy's names mean NumPy's functions; ``diffkit.buffers`` puts its own in place of this."""
+    f()
+
+
 #: Functions without a derivative, on purpose: the reason, and what to write instead.
 REFUSED: dict[Any, tuple[str, str]] = {}
 

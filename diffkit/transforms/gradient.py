@@ -10,8 +10,8 @@ import numpy as np
 from diffkit.arguments import Argnums, Moving, split
 from diffkit.errors import HolomorphicError, InputError
 from diffkit.masked import attempts, careful
+from diffkit.recording import TapeLevel
 from diffkit.reverse import sweep
-from diffkit.tape import TapeLevel
 from diffkit.traced import primal
 from diffkit.transforms.methods import gradient_by
 from diffkit.transforms.products import push

@@ -16,7 +16,7 @@ from diffkit import tree
 from diffkit.arguments import Argnums, Moving, split
 from diffkit.errors import InputError, NotScalarError
 from diffkit.masked import attempts, careful
-from diffkit.traced import primal
+from diffkit.traced import sample
 from diffkit.transforms.complexes import from_pulls
 from diffkit.transforms.gradient import grad
 from diffkit.transforms.methods import forward_blocks, hessian_by, jacobian_by
@@ -179,8 +179,8 @@ def _check_elementwise(f: Function, x: Any) -> None:
     """J w must be w * (J 1) for an elementwise function; weights of mixed size show it."""
     weights = (1 + np.arange(x.size, dtype=float) % 7).reshape(x.shape).astype(x.dtype)
     ones = np.ones(x.shape, x.dtype)
-    plain = primal(jvp(f, (x,), (ones,))[1])
-    mixed = primal(jvp(f, (x,), (weights,))[1])
+    plain = sample(jvp(f, (x,), (ones,))[1])
+    mixed = sample(jvp(f, (x,), (weights,))[1])
     resolution = 1e3 * float(np.finfo(x.dtype).eps)
     with np.errstate(all="ignore"):
         differs = np.abs(mixed - weights * plain) > resolution * (np.abs(mixed) + np.abs(plain))

@@ -17,9 +17,10 @@ from diffkit.buffers import apart, run, snapshot
 from diffkit.dual import dual_level
 from diffkit.errors import InputError, ShapeError
 from diffkit.masked import CAREFUL, careful, holds_nan
+from diffkit.recording import TapeLevel
 from diffkit.reverse import sweep
 from diffkit.rules.kinds import conform
-from diffkit.tape import Node, TapeLevel
+from diffkit.tape import Node
 from diffkit.traced import Traced
 from diffkit.transforms.running import Function, call, finish, has_numbers, split_aux, strip, zero_of
 

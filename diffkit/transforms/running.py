@@ -15,9 +15,11 @@ import numpy as np
 from diffkit import tree
 from diffkit.buffers import run
 from diffkit.errors import DiffkitError, HolomorphicError, InputError, MutationError, NotScalarError
+from diffkit.levels import Level, levels_made
 from diffkit.masked import CAREFUL, holds_nan
-from diffkit.tape import Node, TapeLevel
-from diffkit.traced import Level, Traced, is_traced, levels_made, primal
+from diffkit.recording import TapeLevel
+from diffkit.tape import Node
+from diffkit.traced import Traced, is_traced, primal
 
 Function = Callable[..., Any]
 

@@ -13,7 +13,7 @@ import pytest
 import diffkit as dk
 from diffkit import tree
 from diffkit.errors import InputError, ShapeError, UnknownFunctionError, UnsupportedArgumentError
-from diffkit.tape import RecordLevel, record
+from diffkit.recording import RecordLevel, record
 
 MODES = {"forward": lambda f: lambda x: dk.jvp(f, (x,), (1.0,))[1], "reverse": dk.grad}
 ORDERS = list(itertools.product(MODES, repeat=3))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 import diffkit as dk
-from diffkit.tape import record
+from diffkit.recording import record
 from diffkit.traced import Traced
 
 

@@ -6,7 +6,7 @@ import pytest
 import sympy
 
 import diffkit.transforms  # noqa: F401  (fills the table)
-from diffkit import tape, tree
+from diffkit import recording, tree
 from diffkit.exact import Machine, NotExact
 from diffkit.exact.columns import parse
 from diffkit.exact.expressions import Expressions
@@ -23,7 +23,7 @@ S, V = A @ A.T, GENERATOR.normal(size=(4, 3))
 
 def record(f, *leaves):
     leaves = [np.asarray(leaf, float)[()] for leaf in leaves]
-    return tape.record(f, leaves, lambda moved: (tuple(moved), {}), [f"x{i}" for i in range(len(leaves))])
+    return recording.record(f, leaves, lambda moved: (tuple(moved), {}), [f"x{i}" for i in range(len(leaves))])
 
 
 def exactly(f, *leaves, digits=DIGITS):

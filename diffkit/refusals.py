@@ -1,0 +1,63 @@
+"""What is refused by name: functions without a rule, keywords, conversions that lose a derivative.
+
+The words of these errors are all here, so that they stay alike: what happened, what to
+write instead, and what else may have led there.
+"""
+
+from __future__ import annotations
+
+import dis
+from typing import Any, NoReturn
+
+import numpy as np
+
+from diffkit.errors import LostDerivativeError, UnknownFunctionError, UnsupportedArgumentError, user_frame
+from diffkit.rules.kinds import REFUSED
+
+
+def unknown(fun: Any) -> NoReturn:
+    """Refuse a function that has no derivative, or none that diffkit knows."""
+    module = getattr(fun, "__module__", None) or "numpy"
+    name = str(getattr(fun, "__name__", fun))
+    if isinstance(fun, np.ufunc):
+        module = "scipy.special" if not hasattr(np, name) else "numpy"
+    if fun in REFUSED:
+        why, instead = REFUSED[fun]
+        raise UnknownFunctionError(f"{module}.{name} has no derivative: {why}", instead)
+    raise UnknownFunctionError(
+        f"{module}.{name} has no derivative rule in diffkit",
+        "write it with functions that have one (see docs/functions.md), or state its derivative "
+        "with dk.custom_jvp or dk.custom_vjp",
+        "if the derivative is not needed there, pass dk.stop_gradient(x)")
+
+
+def lost_derivative(spelling: str, rewrite: str) -> LostDerivativeError:
+    """The error for a conversion to plain numbers."""
+    return LostDerivativeError(
+        f"{spelling} would turn a differentiated value into a plain number and lose its derivative",
+        rewrite,
+        "a function of the math module, of C code or an array made before the trace converts its "
+        "argument this way; dk.stop_gradient or dk.value says that the derivative is not wanted")
+
+
+def is_assignment() -> bool:
+    """Whether the user's line that runs is ``z[…] = …``, so that z is a plain array."""
+    frame = user_frame()
+    return frame is not None and dis.opname[frame.f_code.co_code[frame.f_lasti]] == "STORE_SUBSCR"
+
+
+def check_ufunc_keywords(ufunc: np.ufunc, kwargs: dict[str, Any]) -> None:
+    """Refuse the keywords of a ufunc that would change what is computed."""
+    for name, value in kwargs.items():
+        if name == "out" and (value is None or value == (None,) * ufunc.nout):
+            continue
+        if name == "where" and value is True:
+            continue
+        if name in ("casting", "order", "subok"):
+            continue  # they say how to store the result, not what it is
+        raise UnsupportedArgumentError(
+            f"np.{ufunc.__name__} with {name}= is not differentiated",
+            {"out": "use the returned value: y = np.…(x), without out= (z += x on a plain array z is such "
+                    "a call; write z = z + x)",
+             "where": "np.where(condition, np.…(x), other)",
+             "dtype": "x.astype(dtype) before the call"}.get(name, f"leave {name} out"))
