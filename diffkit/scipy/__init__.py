@@ -24,9 +24,9 @@ if importlib.util.find_spec("scipy") is None:
 
 from diffkit.scipy.rules.differences import strict
 
-_MODULES = ("special",)
+_MODULES = ("linalg", "special", "stats")
 
-__all__ = ["strict", *_MODULES]
+__all__ = ["linalg", "special", "stats", "strict"]
 
 
 def __getattr__(name: str) -> Any:

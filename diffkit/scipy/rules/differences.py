@@ -42,10 +42,12 @@ def strict() -> Iterator[None]:
     >>> with strict():
     ...     print(dk.grad(lambda x: scipy.special.jv(0, x))(1.0).round(6))
     -0.440051
-    >>> with strict():
-    ...     dk.grad(lambda v: scipy.special.jv(v, 1.0))(0.5)
-    Traceback (most recent call last):
-    diffkit.errors.NumericError: the derivative of scipy.special.jv by argument 0 has no closed form …
+    >>> try:
+    ...     with strict():
+    ...         dk.grad(lambda v: scipy.special.jv(v, 1.0))(0.5)
+    ... except dk.errors.NumericError as refusal:
+    ...     print(refusal.what[:66])
+    the derivative of scipy.special.jv by argument 0 has no closed for
     """
     token = _STRICT.set(True)
     try:

@@ -1,0 +1,51 @@
+"""What the functions of ``diffkit.scipy`` do with their arguments.
+
+``falls_back(scipy's function)`` marks a definition that is asked only where an argument is
+traced: any other call is SciPy's own.  The definition has SciPy's signature, so that an
+unknown keyword is Python's TypeError.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from diffkit.buffers import contents
+from diffkit.rules.calls import as_array, holds_traced
+from diffkit.traced import array
+
+__all__ = ["falls_back", "prepared", "swap", "traced_among"]
+
+
+def prepared(value: Any) -> Any:
+    """An argument as an array, traced or plain: lists packed, arrays that were written to read."""
+    return as_array(contents(array(value)))
+
+
+def traced_among(args: Any, kwargs: Any) -> bool:
+    """Whether any argument, or anything in lists and tuples of them, is traced."""
+    return any(holds_traced(value) for value in args) or any(holds_traced(value) for value in kwargs.values())
+
+
+def falls_back(original: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Use the definition for traced arguments, SciPy's function for all others."""
+    def register(definition: Callable[..., Any]) -> Callable[..., Any]:
+        parameters = inspect.signature(definition)
+
+        @functools.wraps(definition)
+        def function(*args: Any, **kwargs: Any) -> Any:
+            if traced_among(args, kwargs):
+                return definition(*args, **kwargs)
+            parameters.bind(*args, **kwargs)  # the same arguments, whether traced or not
+            return original(*args, **kwargs)
+
+        return function
+
+    return register
+
+
+def swap(a: Any) -> Any:
+    """Transpose of each matrix."""
+    return a.swapaxes(-1, -2)
