@@ -8,14 +8,15 @@ import sys
 
 import pytest
 
-import _diffkit_pytestplugin
+import diffkit
+import diffkit.testing.page  # NumPy too is loaded before pytester takes its snapshot: it can't be loaded twice
 
 pytest_plugins = ["pytester"]
 
 #: Where diffkit is installed, pytest has found the plugin by itself.
-INSTALLED = any(entry.value == "_diffkit_pytestplugin" for entry in importlib.metadata.entry_points(group="pytest11"))
-PLUGIN = ("-p", "no:cacheprovider", *(() if INSTALLED else ("-p", "_diffkit_pytestplugin")))
-ROOT = str(pathlib.Path(_diffkit_pytestplugin.__file__).parent)
+INSTALLED = any(entry.value == "diffkit.pytest_plugin" for entry in importlib.metadata.entry_points(group="pytest11"))
+PLUGIN = ("-p", "no:cacheprovider", *(() if INSTALLED else ("-p", "diffkit.pytest_plugin")))
+ROOT = str(pathlib.Path(diffkit.__file__).parent.parent)
 
 
 @pytest.fixture(autouse=True)
@@ -75,16 +76,16 @@ def test_an_empty_run_writes_an_empty_page(pytester):
 
 
 def test_without_use_nothing_is_imported(pytester):
-    pytester.makepyfile("import sys\n\ndef test_light():\n    assert 'diffkit' not in sys.modules\n"
+    pytester.makepyfile("import sys\n\ndef test_light():\n    assert 'diffkit.transforms' not in sys.modules\n"
                         "    assert 'numpy' not in sys.modules\n")
     pytester.runpytest_subprocess(*PLUGIN).assert_outcomes(passed=1)
 
 
 def test_loading_the_plugin_imports_pytest_alone():
-    code = ("import sys, pytest; before = set(sys.modules); import _diffkit_pytestplugin; "
+    code = ("import sys, pytest; before = set(sys.modules); import diffkit.pytest_plugin; "
             "print(*sorted(set(sys.modules) - before))")
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    assert found.split() == ["_diffkit_pytestplugin"]
+    assert found.split() == ["diffkit", "diffkit.pytest_plugin"]
 
 
 def test_a_check_under_warnings_as_errors_says_so(pytester):
@@ -96,7 +97,7 @@ def test_a_check_under_warnings_as_errors_says_so(pytester):
 
 def test_reports_of_workers_reach_the_controller():
     """What pytest-xdist would do, without it: a worker hands over, the controller gathers."""
-    from diffkit.pytest_plugin import Collector
+    from diffkit.testing.page import Collector
 
     class Config:
         def getoption(self, name):
