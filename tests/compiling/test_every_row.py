@@ -11,7 +11,7 @@ import diffkit as dk
 from comparisons import gradient_problems, scenarios
 from diffkit import nn, tree
 from diffkit.errors import DiffkitError
-from diffkit.rules.kinds import TABLE
+from diffkit.rules import TABLE
 
 _path = pathlib.Path(__file__).parents[1] / "rule_examples.py"
 _spec = importlib.util.spec_from_file_location("rule_examples_of_compile", _path)
