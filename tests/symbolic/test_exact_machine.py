@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 import sympy
 
-import diffkit.transforms  # noqa: F401  (fills the table)
 from diffkit import recording, tree
 from diffkit.exact import Machine, NotExact
 from diffkit.exact.columns import parse
 from diffkit.exact.expressions import Expressions
 from diffkit.exact.numbers import Numbers
+from diffkit.rules import TABLE
 from diffkit.rules.domains import REAL
-from diffkit.rules.kinds import TABLE
+from diffkit.tape import Node
 
 DIGITS = 50
 GENERATOR = np.random.default_rng(5)
@@ -31,7 +31,7 @@ def exactly(f, *leaves, digits=DIGITS):
     recorded = record(f, *leaves)
     algebra = Numbers(digits)
     values = Machine(recorded, algebra).run([algebra.array(leaf) for leaf in leaves])
-    return [values[out.index] if isinstance(out, tape.Node) else algebra.array(out)
+    return [values[out.index] if isinstance(out, Node) else algebra.array(out)
             for out in tree.flatten(recorded.output)[0]]
 
 
@@ -40,7 +40,8 @@ def as_floats(array):
 
 
 @pytest.mark.parametrize("name", [name for name, rule in TABLE.items()
-                                  if rule.kind == "elementwise" and rule.symbol is not None])
+                                  if rule.kind == "elementwise" and rule.symbol is not None
+                                  and not name.startswith("special.")])  # SciPy's: tests/scipy
 def test_every_column_rounds_to_numpys_value(name):
     rule = TABLE[name]
     generator = np.random.default_rng(len(name))
