@@ -24,8 +24,8 @@ if TYPE_CHECKING:
         optim,
         pitfalls,
         schedules,
-        scipy,
-        strategies,
+        scipy,  # noqa: F401
+        strategies,  # noqa: F401
         symbolic,
         testing,
         train,
@@ -74,9 +74,7 @@ __all__ = [
     "optim",
     "pitfalls",
     "schedules",
-    "scipy",
     "stop_gradient",
-    "strategies",
     "symbolic",
     "testing",
     "train",
@@ -85,6 +83,9 @@ __all__ = [
     "value_and_grad",
     "vjp",
 ]
+
+#: Public too, but a star import must not need SciPy and Hypothesis.
+_NEEDING_MORE = ("scipy", "strategies")
 
 #: Where each public name is; a name that is not here is a module of its own.
 _HOMES = {
@@ -112,7 +113,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in __all__ and name not in _NEEDING_MORE:
         raise AttributeError(f"module 'diffkit' has no attribute {name!r}")
     home = importlib.import_module(f"diffkit.{_HOMES.get(name, name)}")
     found = getattr(home, name) if name in _HOMES else home
@@ -121,4 +122,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_NEEDING_MORE})
