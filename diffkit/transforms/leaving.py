@@ -17,6 +17,7 @@ def value(x: Any) -> Any:
     Arrays are copied, so that writing to them can't change a derivative.  Plain values come
     back as they are.
 
+    >>> from diffkit import grad
     >>> seen = []
     >>> def f(x):
     ...     seen.append(value(x))
@@ -41,6 +42,7 @@ def is_recorded(x: Any) -> bool:
 def stop_gradient(x: Any) -> Any:
     """x as a constant of every transform that is running: its derivative is zero.
 
+    >>> from diffkit import grad
     >>> grad(lambda x: x * stop_gradient(x))(3.0)
     np.float64(3.0)
     """
