@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+import diffkit.numpy  # noqa: F401  (with the functions that write into arrays)
 from diffkit.rules import FUNCTIONS, TABLE
 from diffkit.rules.kinds import REFUSED, Elementwise, Rule
 
