@@ -23,7 +23,7 @@ def slopes(ax: Any) -> Any:
     for start, text in ((-1.5, "f' < 0: go right"), (1.5, "f' > 0: go left")):
         ax.annotate("", (start - 0.8 * dk.derivative(f)(start), f(start)), (start, f(start)),
                     arrowprops={"arrowstyle": "->"})
-        ax.text(start, f(start) - 0.25, text, ha="center", fontsize=8)
+        ax.text(0.6 * start, f(start) - 0.15, text, ha="center", fontsize=8)
     ax.legend()
     return ax
 
