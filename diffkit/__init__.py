@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from diffkit.blame import explain, kinks
     from diffkit.comparison import Comparison, compare
     from diffkit.compiling import compile
-    from diffkit.custom import black_box, checkpoint, custom_jvp, custom_vjp, implicit
+    from diffkit.custom.black_box import black_box
+    from diffkit.custom.checkpoint import checkpoint
+    from diffkit.custom.implicit import implicit
+    from diffkit.custom.rules import custom_jvp, custom_vjp
     from diffkit.transforms import (
         derivative,
         grad,
