@@ -11,6 +11,7 @@ gradient needs.  Weights and reductions as in :mod:`diffkit.nn.losses`.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ def nll(logp: Any, target: Any, *, class_weight: Any = None, sample_weight: Any 
     >>> float(nll(np.log([[0.25, 0.75]]), [1]).round(6))
     0.287682
     """
-    return _categorical("nll", as_array(logp), None, target, 0.0, class_weight, sample_weight, reduction)
+    return _categorical("nll", -as_array(logp), target, 0.0, class_weight, sample_weight, reduction)
 
 
 def cross_entropy(logits: Any, target: Any, label_smoothing: float = 0.0, class_weight: Any = None, *,
@@ -105,56 +106,54 @@ def cross_entropy(logits: Any, target: Any, label_smoothing: float = 0.0, class_
         raise LayerError(f"cross_entropy: label_smoothing={label_smoothing!r}", "a number in [0, 1)")
     if logits.ndim == 0:
         raise ShapeError("cross_entropy: pred is a single number", "logits of shape (…, classes)")
-    # log p = shifted − norm; kept apart, because labels need one number a row of each.
     shifted = logits - largest(logits, -1)
-    norm = np.log(np.sum(np.exp(shifted), axis=-1))
-    return _categorical("cross_entropy", shifted, norm, target, label_smoothing, class_weight, sample_weight,
-                        reduction)
+    surprise = np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True)) - shifted
+    return _categorical("cross_entropy", surprise, target, label_smoothing, class_weight, sample_weight, reduction)
 
 
-def _categorical(owner: str, logp: Any, norm: Any, target: Any, smoothing: float, class_weight: Any,
-                 sample_weight: Any, reduction: Reduction) -> Any:
+def _categorical(owner: str, surprise: Any, target: Any, smoothing: float, class_weight: Any, sample_weight: Any,
+                 reduction: Reduction) -> Any:
+    """The losses from the surprise −log p of every class."""
     target = as_array(target)
-    if logp.ndim == 0:
+    if surprise.ndim == 0:
         raise ShapeError(f"{owner}: pred is a single number", "log-probabilities of shape (…, classes)")
-    classes = logp.shape[-1]
+    classes = surprise.shape[-1]
     if class_weight is not None:
         class_weight = as_array(class_weight)
         if class_weight.shape != (classes,):
             raise ShapeError(f"{owner}: class_weight has shape {class_weight.shape}",
                              f"one number a class: ({classes},)")
-        class_weight = like(class_weight, logp)
-    if target.shape == logp.shape[:-1]:
+        class_weight = like(class_weight, surprise)
+    if target.shape == surprise.shape[:-1]:
         check_labels(owner, target, classes)
         chosen = target.reshape(target.shape + (1,)) == np.arange(classes)
-        picked = np.sum(np.where(chosen, logp, 0.0), axis=-1)
-        losses = -picked if norm is None else norm - picked
+        picked = np.where(chosen, surprise, 0.0)
+        count = math.prod(target.shape)
+        if reduction == "mean" and class_weight is None and sample_weight is None and not smoothing and count:
+            return np.sum(picked) / count  # one sum instead of two
+        losses = np.sum(picked, axis=-1)
         if class_weight is not None:
             of_labels = np.sum(np.where(chosen, class_weight, 0.0), axis=-1)
             losses = losses * of_labels
         if smoothing:
-            if norm is not None:
-                logp = logp - norm.reshape(norm.shape + (1,))
-            weighted = logp if class_weight is None else logp * class_weight
-            losses = (1.0 - smoothing) * losses - (smoothing / classes) * np.sum(weighted, axis=-1)
+            weighted = surprise if class_weight is None else surprise * class_weight
+            losses = (1.0 - smoothing) * losses + (smoothing / classes) * np.sum(weighted, axis=-1)
         result = reduced(owner, losses, sample_weight, reduction)
         if class_weight is None or reduction != "mean":
             return result
         # The mean is weighted by the labels' own weights, also when smoothing spreads them.
         return result / reduced(owner, of_labels, sample_weight, "mean")
-    if target.shape != logp.shape:
-        raise ShapeError(f"{owner}: pred has shape {logp.shape}, target {target.shape}",
-                         f"labels of shape {logp.shape[:-1]} or probabilities of shape {logp.shape}",
+    if target.shape != surprise.shape:
+        raise ShapeError(f"{owner}: pred has shape {surprise.shape}, target {target.shape}",
+                         f"labels of shape {surprise.shape[:-1]} or probabilities of shape {surprise.shape}",
                          "labels as a column (n, 1): target.reshape(-1)")
     _probabilities(owner, "target", target)
     if smoothing:
         target = target * (1.0 - smoothing) + smoothing / classes
-    if norm is not None:
-        logp = logp - norm.reshape(norm.shape + (1,))
-    weighted = logp if class_weight is None else logp * class_weight
+    weighted = surprise if class_weight is None else surprise * class_weight
     # A target of 0 must not meet a logarithm of −∞.
     none = target == 0
-    losses = -np.sum(np.where(none, 0.0, target * np.where(none, 0.0, weighted)), axis=-1)
+    losses = np.sum(np.where(none, 0.0, target * np.where(none, 0.0, weighted)), axis=-1)
     return reduced(owner, losses, sample_weight, reduction)
 
 
