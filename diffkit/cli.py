@@ -22,6 +22,7 @@ from diffkit.errors import DiffkitError
 from diffkit.lectures.command import add_parser as add_lectures
 from diffkit.targets import Target, TargetError, load
 from diffkit.testing.command import add_parser as add_check
+from diffkit.train.command import add_parser as add_train
 
 if TYPE_CHECKING:
     from diffkit.comparison import Comparison
@@ -77,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
     compare.set_defaults(run=_compare)
     add_check(commands)
     add_lectures(commands)
+    add_train(commands)
     return top
 
 

@@ -50,6 +50,21 @@ def shown(row: Mapping[str, Any]) -> str:
                      for name, value in row.items())
 
 
+def compact(row: Mapping[str, Any]) -> str:
+    """The same for a narrow terminal: training/validation in pairs, no gradient norm.
+
+    >>> compact({"loss": 0.123456, "val_loss": 0.2, "lr": 1e-3, "grad_norm": 12.0, "accuracy": 0.9777})
+    'loss 0.123/0.2 accuracy 0.978 lr 0.001'
+    """
+    def number(value: Any) -> str:
+        return f"{value:.3g}" if isinstance(value, (int, float)) else str(value)
+
+    names = [name for name in row if name not in ("grad_norm", "lr") and not
+             (name.startswith("val_") and name[4:] in row)] + ["lr"] * ("lr" in row)
+    return " ".join(f"{name} {number(row[name])}" + (f"/{number(row[f'val_{name}'])}" if f"val_{name}" in row else "")
+                    for name in names)
+
+
 class Lines(Progress):
     """One line an epoch."""
 
@@ -74,9 +89,11 @@ class Bar(Progress):
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Drawing
 
-        self._drawing = Drawing(TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"), BarColumn(24),
-                                TextColumn("{task.fields[numbers]}"), TimeRemainingColumn(),
-                                console=Console(stderr=True, highlight=False), auto_refresh=False)
+        console = Console(stderr=True, highlight=False)
+        self._drawing = Drawing(TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+                                BarColumn(24 if console.width >= 100 else 10),
+                                TextColumn("{task.fields[numbers]}"), TimeRemainingColumn(compact=True),
+                                console=console, auto_refresh=False)
         self._task = self._drawing.add_task("", total=epochs * steps, completed=epoch * steps, epoch=epoch,
                                             epochs=epochs, numbers="")
         self._made, self._per_epoch, self._next = epoch * steps, steps, 0.0
@@ -88,7 +105,7 @@ class Bar(Progress):
 
     def epoch(self, epoch: int, row: Mapping[str, Any]) -> None:
         self._made = epoch * self._per_epoch
-        self._drawing.update(self._task, epoch=epoch, numbers=shown(row))
+        self._drawing.update(self._task, epoch=epoch, numbers=compact(row))
         self._draw()
 
     def _draw(self) -> None:

@@ -56,5 +56,5 @@ def test_a_terminal_gets_a_bar() -> None:
     assert process.wait() == 0
     text = shown.getvalue().decode()
     assert "epoch 3/3" in text
-    assert "loss 0.8192" in text
+    assert "loss 0.819 lr 0.1" in text
     assert "━" in text
