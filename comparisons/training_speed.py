@@ -204,7 +204,7 @@ def by_torch(sizes: tuple[int, ...], batch_size: int, X: Any, y: Any) -> Run | N
             value = torch.nn.functional.cross_entropy(net(xs[chosen]), ys[chosen])
             value.backward()
             opt.step()
-            total += float(value)
+            total += value.item()
         return total / (len(y) // batch_size)
 
     return lambda: [epoch() for _ in range(EPOCHS)][-1]

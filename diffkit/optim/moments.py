@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -22,6 +23,25 @@ from diffkit.optim.leaves import Array
 from diffkit.optim.parts import Now, Part
 
 __all__ = ["ScaleByAdam", "ScaleByRms", "ScaleByRss"]
+
+
+#: Numbers of a piece: some vectors of this length fit into a processor's second cache.
+_PIECE = 16384
+
+
+def pieces(*blocks: list[Array]) -> Iterator[tuple[Array, ...]]:
+    """Blocks side by side, long ones a piece at a time.
+
+    A formula of ten operations passes over its vectors ten times; in pieces it finds them in the
+    cache, and its temporaries stay small.  Elementwise, so the result is the same to the last bit.
+    """
+    for vectors in zip(*blocks):
+        size = vectors[0].size
+        if size <= _PIECE:
+            yield vectors
+        else:
+            for start in range(0, size, _PIECE):
+                yield tuple([vector[start:start + _PIECE] for vector in vectors])
 
 
 def _root(squares: Array, eps: float, inside: bool, out: Array) -> None:
@@ -47,7 +67,7 @@ class ScaleByRss(Part):
         return np.full_like(block, self.initial_accumulator)
 
     def apply(self, updates: list[Array], slots: list[list[Array]], now: Now) -> None:
-        for update, squares in zip(updates, slots[0]):
+        for update, squares in pieces(updates, slots[0]):
             work = update * update
             squares += work
             _root(squares, self.eps, self.eps_in_sqrt, work)
@@ -64,7 +84,7 @@ class ScaleByRms(Part):
     slots: ClassVar[tuple[str, ...]] = ("r",)
 
     def apply(self, updates: list[Array], slots: list[list[Array]], now: Now) -> None:
-        for update, squares in zip(updates, slots[0]):
+        for update, squares in pieces(updates, slots[0]):
             work = update * update
             work *= 1 - self.decay
             squares *= self.decay
@@ -99,7 +119,7 @@ class ScaleByAdam(Part):
         else:
             eps = self.eps * (second_sum if self.eps_in_sqrt else math.sqrt(second_sum))
         scale = math.sqrt(second_sum) / first_sum
-        for update, means, squares in zip(updates, *slots):
+        for update, means, squares in pieces(updates, *slots):
             work = update * update
             work *= 1 - self.b2
             squares *= self.b2

@@ -1,8 +1,9 @@
 """The training loop: epochs of steps, with a position that can be left and taken up again.
 
 A step is: take the rows, loss and gradient, look whether both are numbers, clip, let the
-optimizer move.  The loop owns its copies of parameters and state and lets the optimizer
-write over them, so nothing of the caller's is touched and nothing is allocated twice.
+optimizer move.  The loop owns its copies of parameters (:mod:`diffkit.train.holding`) and
+state and lets the optimizer write over them, so nothing of the caller's is touched and
+nothing is allocated twice.
 
 After every whole epoch the loop takes a *snapshot*, copies of parameters and state.  What
 goes wrong in the middle of an epoch (a NaN, Ctrl-C in the middle of an update) is as if that
@@ -28,6 +29,7 @@ from diffkit.errors import DiffkitError
 from diffkit.optim import ClipGlobalNorm, Optimizer, clip_global_norm
 from diffkit.train.faults import TrainingError, check_count
 from diffkit.train.finite import diverged, norm_of
+from diffkit.train.holding import Holding
 from diffkit.train.minibatches import Rows, minibatches
 from diffkit.train.plateaus import own_copy, plateaus_of
 from diffkit.train.position import Snapshot, as_dict, copied, from_dict
@@ -99,8 +101,9 @@ class Loop:
             ClipGlobalNorm(clip)  # raises for a bound that is not positive
         self.rng = np.random.default_rng(seed)
         self.noise = self.rng.spawn(1)[0] if self.draws else None
-        self.params = copied(params)
-        self.state: dict[str, Any] = self.optimizer.init(self.params)
+        self.optimizer.init(params)  # looks at params, and names a leaf that it can't move
+        self.holding = Holding(params, self.optimizer)
+        self.state: dict[str, Any] = self.optimizer.init(self.holding.held)
         self.history: History = {}
         self.last = self._snapshot(0)
         self.best: Snapshot | None = None
@@ -108,7 +111,7 @@ class Loop:
 
     def _snapshot(self, epoch: int) -> Snapshot:
         noise = None if self.noise is None else self.noise.bit_generator.state
-        return Snapshot(copied(self.params), copied(self.state), epoch, self.rng.bit_generator.state, noise)
+        return Snapshot(copied(self.holding.params), copied(self.state), epoch, self.rng.bit_generator.state, noise)
 
     def _measure(self, validation: Any) -> Callable[[Any], Any] | None:
         """From parameters to validation numbers: a dict of metrics, or the loss."""
@@ -148,17 +151,22 @@ class Loop:
     def _epoch(self, epoch: int) -> tuple[float, float]:
         """All steps of an epoch: the mean of the losses (by rows) and of the gradient norms."""
         optimizer, gradient, check, clip = self.optimizer, self.gradient, self.check, self.clip
+        holding = self.holding
         watches = self.progress.watches_steps
         noise = {"rng": self.noise} if self.draws else {}
         total = norms = 0.0
         for rows, batch in self._batches():
-            value, grads = gradient(optimizer.grad_point(self.params, self.state), *batch, **noise)
-            value, norm = float(value), norm_of(grads)
+            held = holding.held
+            point = optimizer.grad_point(held, self.state)
+            value, grads = gradient(holding.params if point is held else holding.spread(point), *batch, **noise)
+            joined = holding.join(grads)
+            value, norm = float(value), norm_of(joined)
             if check and not (math.isfinite(value) and math.isfinite(norm)):
-                raise diverged(value, grads, self.params, self.data, self.state["step"], epoch)
+                raise diverged(value, grads, holding.params, self.data, self.state["step"], epoch)
             if clip is not None and norm > clip:
-                grads, _ = clip_global_norm(grads, clip)
-            self.params, self.state = optimizer.step(self.params, grads, self.state, check=False, donate=True)
+                joined, _ = clip_global_norm(joined, clip)
+            held, self.state = optimizer.step(held, joined, self.state, check=False, donate=True)
+            holding.move(held)
             total += value * rows
             norms += norm
             if watches:
@@ -214,9 +222,9 @@ class Loop:
     def take_up(self, position: Mapping[str, Any]) -> None:
         """Continue from a position.  Raises TrainingError if it belongs to another training."""
         try:
-            self.last = from_dict(position, self.params, self.optimizer)
+            self.last = from_dict(position, self.holding.params, self.optimizer)
             best = position["best"]
-            self.best = None if best is None else from_dict(best, self.params, self.optimizer)
+            self.best = None if best is None else from_dict(best, self.holding.params, self.optimizer)
             self.best_value = float(position["best_value"])
             self.rng.bit_generator.state = self.last.rng
             if self.noise is not None:
@@ -232,7 +240,7 @@ class Loop:
             raise TrainingError(f"resume: this position does not belong to this training ({error})",
                                 "a checkpoint of fit with the same loss, optimizer and kind of seed",
                                 "a file of another program; a loss that draws now and did not then") from None
-        self.params, self.state = copied(self.last.params), copied(self.last.state)
+        self.holding, self.state = Holding(self.last.params, self.optimizer), copied(self.last.state)
 
 
 def _named(measured: Any) -> dict[str, Any]:

@@ -63,5 +63,4 @@ def from_dict(saved: Mapping[str, Any], params: Any, optimizer: Optimizer) -> Sn
     restored = tree.unflatten(structure, [found[name] for name in names])
     # The optimizer's own look at a foreign state: an update by nothing, thrown away.
     optimizer.update(tree.map(np.zeros_like, restored), saved["state"], restored)
-    return Snapshot(copied(restored), copied(dict(saved["state"])), int(saved["epoch"]), saved["rng"],
-                    saved["noise"])
+    return Snapshot(restored, dict(saved["state"]), int(saved["epoch"]), saved["rng"], saved["noise"])

@@ -100,6 +100,10 @@ def test_class_weights_are_sample_weights_of_the_classes() -> None:
     by_class = MLPClassifier(**SMALL, class_weight={0: 3.0, 1: 0.5}).fit(XC, YC)
     by_row = MLPClassifier(**SMALL).fit(XC, YC, sample_weight=np.array([3.0, 0.5, 1.0])[YC])
     assert same_weights(by_class, by_row)
+    both = np.random.default_rng(0).random(len(YC))
+    by_class = MLPClassifier(**SMALL, class_weight={0: 3.0, 1: 0.5}).fit(XC, YC, sample_weight=both)
+    by_row = MLPClassifier(**SMALL).fit(XC, YC, sample_weight=np.array([3.0, 0.5, 1.0])[YC] * both)
+    assert same_weights(by_class, by_row)
     rare = np.r_[np.flatnonzero(YC == 0)[:5], np.flatnonzero(YC > 0)]
     plain, balanced = (MLPClassifier((16,), class_weight=choice, solver="lbfgs", max_epochs=10, random_state=0)
                        .fit(XC[rare], YC[rare]) for choice in (None, "balanced"))

@@ -59,6 +59,37 @@ def test_the_steps_are_those_written_by_hand() -> None:
     assert result.stopped is None
 
 
+@pytest.mark.parametrize("optimizer, dtype", [
+    (optim.Adam(0.01), np.float64), (optim.Adam(0.01), np.float32), (optim.Nesterov(0.01), np.float64),
+    (optim.AdamW(0.01, weight_decay=0.5, mask={"w": True, "b": False}), np.float64),
+    (optim.average(optim.RMSProp(0.01)), np.float32)])
+def test_the_bits_are_those_of_the_optimizer_on_the_containers(optimizer: optim.Optimizer, dtype: Any) -> None:
+    # w in one dtype, b in float64: joined into one vector where the dtypes are equal, apart where not.
+    params: Any = {"w": np.ones(3, dtype), "b": np.zeros((1, 2))}
+    state = optimizer.init(params)
+
+    def both(p: Any, x: Any, y: Any) -> Any:
+        return np.mean((x @ p["w"] + np.sum(p["b"]) - y) ** 2) + np.sum(p["b"][0, 1] ** 3)
+
+    result = fit(both, params, (X, Y), optimizer, epochs=3, batch_size=20, seed=0, progress=False, clip=1.5)
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        for rows in minibatches(len(X), 20, rng):
+            grads = dk.grad(both)(optimizer.grad_point(params, state), X[rows], Y[rows])
+            if dtype == np.float64 and not getattr(optimizer, "mask", None):
+                joined = np.concatenate([grads["w"], grads["b"].reshape(-1)])
+                factor = min(1.0, 1.5 / optim.global_norm(joined))
+                grads = dk.tree.map(lambda leaf, factor=factor: leaf * factor, grads) if factor < 1 else grads
+            else:
+                grads, _ = optim.clip_global_norm(grads, 1.5)
+            params, state = optimizer.step(params, grads, state)
+    for name in ("w", "b"):
+        np.testing.assert_array_equal(result.params[name], params[name], strict=True)
+    assert list(state) == list(result.state)
+    for one, other in zip(dk.tree.flatten(state)[0], dk.tree.flatten(result.state)[0], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_nothing_of_the_callers_is_written_to() -> None:
     params = {"w": np.zeros(3), "b": np.zeros(())}
     kept = [copy.deepcopy(value) for value in (params, X, Y)]
