@@ -43,7 +43,7 @@ def lost_derivative(spelling: str, rewrite: str) -> LostDerivativeError:
 def is_assignment() -> bool:
     """Whether the user's line that runs is ``z[…] = …``, so that z is a plain array."""
     frame = user_frame()
-    return frame is not None and dis.opname[frame.f_code.co_code[frame.f_lasti]] == "STORE_SUBSCR"
+    return frame is not None and dis.opname[frame.f_code.co_code[frame.f_lasti]] in ("STORE_SUBSCR", "STORE_SLICE")
 
 
 def check_ufunc_keywords(ufunc: np.ufunc, kwargs: dict[str, Any]) -> None:

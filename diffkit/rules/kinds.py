@@ -66,7 +66,10 @@ def _names_read(function: Callable[..., Any]) -> set[str]:
     names = set(code.co_varnames[:code.co_argcount]) | set(code.co_cellvars)
     if code.co_flags & 0x0C:  # *args or **kwargs
         return names | {"*"}
-    read = {step.argval for step in dis.get_instructions(code) if step.opname.startswith("LOAD_")}
+    read: set[Any] = set()
+    for step in dis.get_instructions(code):
+        if "LOAD_" in step.opname:  # one instruction may load two names (Python 3.13)
+            read.update(step.argval if isinstance(step.argval, tuple) else (step.argval,))
     return names & read
 
 
