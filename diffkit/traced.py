@@ -462,9 +462,11 @@ class Traced:
     def fill(self, value: Any) -> None:
         buffers.setitem(self, Ellipsis, value)
 
-    def sort(self, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:
+    def sort(self, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None,
+             descending: Any = None) -> None:
+        given = {"kind": kind, "order": order, "stable": stable}
         buffers.overwrite(self, buffers.call_function(
-            np.sort, (self, axis), {"kind": kind, "order": order, "stable": stable}))
+            np.sort, (self, axis), given if descending is None else {**given, "descending": descending}))
 
     def partition(self, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None) -> None:
         buffers.overwrite(self, buffers.call_function(

@@ -66,6 +66,7 @@ STEPS = {"floor", "ceil", "trunc", "rint", "sign", "signbit", "fix", "round", "s
 
 
 @pytest.mark.parametrize("name", sorted(STEPS))
+@pytest.mark.filterwarnings("ignore:numpy.fix is deprecated:DeprecationWarning")
 def test_steps_are_flat(name):
     """A flat function of real numbers doesn't change in a neighbourhood, and its derivative is zero."""
     rule = TABLE[name]

@@ -21,6 +21,9 @@ from diffkit.rules.kinds import FUNCTIONS
 #: NumPy's mark of a keyword that was not given.
 NO_VALUE: Any = np._NoValue
 
+#: NumPy 2.5 gave sort its ``descending=`` and took planar vectors from cross.
+NUMPY_2_5: bool = np.lib.NumpyVersion(np.__version__) >= "2.5.0"
+
 
 def is_traced(value: Any) -> bool:
     """Whether a transform is running on this value."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.rules.calls import as_array, normal_axis, refuse_out
+from diffkit.rules.calls import NUMPY_2_5, as_array, normal_axis, refuse_out
 from diffkit.rules.kinds import FUNCTIONS, answers, multilinear
 
 
@@ -183,12 +183,13 @@ def vecmat(x1: Any, x2: Any, /) -> Any:
 
 @answers(np.cross)
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:
-    """Vector product in three dimensions; a vector of two lies in their plane."""
+    """Vector product in three dimensions; before NumPy 2.5 a vector of two lies in their plane."""
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = np.moveaxis(as_array(a), axisa, -1), np.moveaxis(as_array(b), axisb, -1)
-    if not {a.shape[-1], b.shape[-1]} <= {2, 3}:
-        raise ValueError("incompatible dimensions for cross product\n(dimension must be 2 or 3)")
+    if not {a.shape[-1], b.shape[-1]} <= ({3} if NUMPY_2_5 else {2, 3}):
+        raise ValueError("Both input arrays must be (arrays of) 3-dimensional vectors, "
+                         f"but they are {a.shape[-1]} and {b.shape[-1]} dimensional instead.")
     if a.shape[-1] == b.shape[-1] == 2:
         return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
     a, b = (np.concatenate([x, np.zeros((*x.shape[:-1], 1), x.dtype)], axis=-1) if x.shape[-1] == 2 else x

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.rules.calls import as_array, normal_axis, plain, real_type, refuse
+from diffkit.rules.calls import NO_VALUE, NUMPY_2_5, as_array, normal_axis, plain, real_type, refuse
 from diffkit.rules.indexing import PUT_ALONG, TAKE_ALONG
 from diffkit.rules.kinds import Flat, General, answers, general
 
@@ -67,14 +67,20 @@ def _lane(a: Any, axis: Any) -> tuple[Any, int]:
 
 
 @answers(np.sort)
-def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
-    """The entries in ascending order along an axis."""
+def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None,
+         descending: Any = NO_VALUE) -> Any:
+    """The entries in ascending or (from NumPy 2.5 on) descending order along an axis, NaN last in both."""
     if order is not None:
         raise refuse("sort", "order=", "sort by a key: x[np.argsort(key)]")
-    if stable is not None and kind is not None:
-        raise ValueError("`kind` and `stable` parameters can't be provided at the same time. "
-                         "Use only one of them.")
+    if descending is not NO_VALUE and not NUMPY_2_5:
+        raise TypeError("sort() got an unexpected keyword argument 'descending'")
+    downwards = descending is not NO_VALUE and bool(descending)
+    if kind is not None and (stable is not None or downwards):
+        raise ValueError("`kind` and keyword parameters can't be provided at the same time. Use only one of them.")
     a, axis = _lane(a, axis)
+    if downwards:  # both maps turn the order round, and leave NaN where it is
+        turn = np.invert if a.dtype.kind in "iub" else np.negative
+        return turn(SORT(turn(a), axis=axis, kind="stable" if stable else None))
     return SORT(a, axis=axis, kind="stable" if stable else kind)
 
 

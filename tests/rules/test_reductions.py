@@ -273,7 +273,10 @@ def test_empty_arrays(f):
 def test_signatures_are_numpys(fun):
     def shape(f):
         return [(p.name, p.kind, p.default) for p in inspect.signature(f).parameters.values()]
-    assert shape(FUNCTIONS[fun]) == shape(fun)
+    ours = shape(FUNCTIONS[fun])
+    if np.lib.NumpyVersion(np.__version__) < "2.5.0":  # which added it to sort
+        ours = [one for one in ours if one[0] != "descending"]
+    assert ours == shape(fun)
 
 
 @pytest.mark.parametrize("fun", [*REDUCTIONS, np.median, np.cumsum, np.sort])

@@ -57,6 +57,31 @@ def test_case(case):
     check(*case)
 
 
+def test_descending_order():
+    """NumPy 2.5's keyword, by the function and the method; earlier ones refuse it by name."""
+    def method(x):
+        y = x.copy()
+        y.sort(axis=0, descending=True)
+        return y
+
+    if np.lib.NumpyVersion(np.__version__) < "2.5.0":
+        for f in (method, lambda x: np.sort(x, descending=True)):
+            with pytest.raises(TypeError, match="descending"):
+                dk.grad(lambda x, f=f: np.sum(f(x)))(B)
+        return
+    check(lambda x: np.sort(x, axis=0, descending=True), A)
+    check(lambda x: np.sort(x, None, stable=True, descending=True), B)
+    check(lambda x: x[np.argsort(x, descending=True)], V)
+    check(method, B)
+    tied = np.array([2.0, np.nan, 1.0, 2.0, -0.0])
+    same_values(lambda x: np.sort(x, descending=True), (tied,))
+    assert np.array_equal(dk.grad(lambda x: np.sort(x, descending=True)[0])(tied), [0.5, 0, 0, 0.5, 0])
+    for whole in (np.array([3, 0, 250], np.uint8), np.array([True, False])):
+        same_values(lambda x, whole=whole: np.sort(whole * (x > -9), descending=True) * x, (V[:len(whole)],))
+    with pytest.raises(ValueError, match="kind"):
+        dk.grad(lambda x: np.sum(np.sort(x, kind="stable", descending=True)))(V)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_methods_of_quantile(method):
     q = np.array([0.0, 0.05, 0.2, 0.25, 0.4, 0.5, 0.6, 0.73, 0.8, 0.99, 1.0])
