@@ -15,6 +15,7 @@ import numpy as np
 from diffkit import tree
 from diffkit.buffers import run, snapshot
 from diffkit.errors import user_line
+from diffkit.keeping import Kept, apart, check_untouched, keep
 from diffkit.levels import Level
 from diffkit.rules.kinds import KEEP_FIRST, KEEP_RESULT, KEEP_SECOND, Elementwise, Rule
 from diffkit.tape import PICK, Guard, Node, Tape
@@ -27,9 +28,6 @@ _KEEP_ARGS = KEEP_FIRST | KEEP_SECOND
 _FIRST: tuple[int, ...] = (0,)
 _SECOND: tuple[int, ...] = (1,)
 _BOTH: tuple[int, ...] = (0, 1)
-#: Captured arrays up to this size are copied, larger ones locked.
-_COPY_LIMIT = 4096
-_NO_LIMIT = 2 ** 62
 #: What a node must not keep as it is, because the program may write to it.
 _MUTABLE = frozenset([np.ndarray, Traced])
 
@@ -37,18 +35,23 @@ _MUTABLE = frozenset([np.ndarray, Traced])
 class TapeLevel(Level):
     """The lean recording interpreter of one reverse run; a value's mark is its node."""
 
-    def __init__(self, copy_captured: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.nodes: list[Node] = []
-        self.locked: list[Any] = []
-        # A pullback that outlives the run can't lock the user's arrays: it copies them.
-        self.copy_limit = _NO_LIMIT if copy_captured else _COPY_LIMIT
+        self.kept: Kept = {}
+        self.lifted: list[tuple[Any, Any]] = []
 
     def lift(self, value: Any) -> Traced:
-        """An input of the run."""
+        """An input of the run, as an array of its own."""
         node = Node(None, None, {}, (), (), len(self.nodes), value.shape, value.dtype)
         self.nodes.append(node)
-        return Traced(self, value, node)
+        own = apart(value)
+        self.lifted.append((value, own))
+        return Traced(self, own, node)
+
+    def check_untouched(self) -> None:
+        """Refuse a program that wrote to an input by another name than the argument's."""
+        check_untouched([value for value, _ in self.lifted], [own for _, own in self.lifted])
 
     # unary and binary are the hot path of an eager gradient.  They are written out, and
     # fill their objects without a call of __init__: together half of an operation's cost.
@@ -188,33 +191,14 @@ class TapeLevel(Level):
         return a
 
     def _protect(self, array: Any) -> Any:
-        """One of the user's own arrays, as it is now until the pulls have read it.
-
-        A small one is copied.  A large one is made read-only until the run ends, so that
-        the user's later write raises instead of changing a derivative.
-        """
+        """One of the user's own arrays, as it is now until the pulls have read it."""
         if type(array) is Traced:  # of a level around this one: the program may write to it
             return Traced(array.level, array.value, array.mark)
-        if not array.flags.writeable:
-            return array
-        if array.size <= self.copy_limit:
-            return array.copy("K")
-        chain = array
-        while type(chain) is np.ndarray and chain.flags.writeable:
-            chain.flags.writeable = False
-            self.locked.append(chain)
-            chain = chain.base
-        return array
+        return keep(array, self.kept)
 
     def close(self) -> None:
         super().close()
-        self.nodes = []
-        self.unlock()
-
-    def unlock(self) -> None:
-        """Give the user's arrays back (a base before its views, as NumPy demands)."""
-        while self.locked:
-            self.locked.pop().flags.writeable = True
+        self.nodes, self.kept, self.lifted = [], {}, []
 
     def _several(self, whole: Node, y: Any) -> Any:
         results = []
@@ -244,7 +228,7 @@ class RecordLevel(TapeLevel):
     def lift(self, value: Any) -> Traced:
         traced = super().lift(value)
         node = traced.mark
-        node.inputs, node.value, node.line = (), value, ""
+        node.inputs, node.value, node.line = (), traced.value, ""
         return traced
 
     def unary(self, rule: Elementwise, x: Traced) -> Any:
@@ -323,6 +307,7 @@ def record(f: Callable[..., Any], leaves: list[Any], call: Callable[[list[Any]],
         args, kwargs = call(traced)
         inputs = [t.mark for t in traced]  # now: f may write into its arguments
         result = run(f, args, kwargs)
+        level.check_untouched()
         leaves_out, structure = tree.flatten(result)
         marks = [leaf.mark if type(leaf) is Traced and leaf.level is level else leaf for leaf in leaves_out]
         return Tape(level.nodes, inputs, names, tree.unflatten(structure, marks), level.guards)

@@ -18,10 +18,10 @@ ROOT = pathlib.Path(diffkit.__file__).parent
 FLOORS = [
     {"errors", "tree"},
     {"rules", "numeric", "quiet"},
-    {"levels", "refusals", "tape"},
+    {"levels", "refusals", "tape", "keeping"},
     {"traced"},
     {"buffers", "masked"},
-    {"dual", "recording", "arguments"},
+    {"dual", "series", "recording", "arguments"},
     {"reverse", "exact", "sparsity", "drawing", "blame"},
     {"symbolic"},
     {"transforms", "custom", "compiling", "numpy"},

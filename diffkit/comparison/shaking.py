@@ -31,7 +31,7 @@ class _ShakenLevel(TapeLevel):
     """A tape whose operations see operands a rounding error away."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        super().__init__(copy_captured=True)
+        super().__init__()
         self.rng = rng
 
     def unary(self, rule: Elementwise, x: Traced) -> Any:

@@ -30,7 +30,8 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.compiling.recording import Refused, frozen_copy, is_frozen, is_same
+from diffkit.compiling.recording import Refused, frozen_copy, is_same
+from diffkit.keeping import is_frozen
 
 #: More bindings than this can't be checked at each call.
 LIMIT = 2000

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.errors import user_line
+from diffkit.keeping import is_frozen
 from diffkit.masked import holds_nan
 from diffkit.recording import RecordLevel
 from diffkit.rules.kinds import Elementwise, Flat, Rule
@@ -262,17 +263,6 @@ def frozen_copy(value: Any) -> Any:
         compact = value[tuple(slice(0, 1) if s == 0 else slice(None) for s in value.strides)]
         return np.broadcast_to(compact.copy("K"), value.shape)
     return value.copy("K")
-
-
-def is_frozen(array: Any) -> bool:
-    """Whether neither the array nor what it is a view of can be written to."""
-    while type(array) is np.ndarray:
-        if array.flags.writeable:
-            return False
-        if array.base is None:
-            return True
-        array = array.base
-    return isinstance(array, bytes)
 
 
 def is_shared(constant: Constant) -> bool:

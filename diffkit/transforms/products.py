@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkit import tree
+from diffkit import keeping, tree
 from diffkit.arguments import Moving, split
 from diffkit.buffers import apart, run, snapshot
 from diffkit.dual import dual_level
@@ -83,7 +83,9 @@ def _push(f: Function, moving: Moving, leaves: list[Any], tangents: list[Any], k
           has_aux: bool, structural: bool) -> Any:
     level = dual_level(structural)
     try:
-        result = run(f, moving.merge([level.lift(x, t) for x, t in zip(leaves, tangents)]), kwargs)
+        own = [keeping.apart(leaf) for leaf in leaves]
+        result = run(f, moving.merge([level.lift(x, t) for x, t in zip(own, tangents)]), kwargs)
+        keeping.check_untouched(leaves, own)
         result, aux = split_aux(result, has_aux, level)
         outs, structure = tree.flatten(result)
         values, moves = [], []
@@ -125,11 +127,11 @@ class Linearized:
 
     def __init__(self, f: Function, moving: Moving, kwargs: dict[str, Any], has_aux: bool = False,
                  level: TapeLevel | None = None) -> None:
-        level = level or TapeLevel(copy_captured=True)
+        level = level or TapeLevel()
         self.depth = level.depth
         try:
-            self.leaves = [leaf.copy("K") if type(leaf) is np.ndarray else leaf for leaf in moving.leaves]
-            traced = [level.lift(leaf) for leaf in self.leaves]
+            traced = [level.lift(leaf) for leaf in moving.leaves]
+            self.leaves = [t.value for t in traced]
             self.wanted = [t.mark for t in traced]  # now: f may write into its arguments
             result = call(f, moving.merge(traced), kwargs, level)
             result, aux = split_aux(result, has_aux, level)

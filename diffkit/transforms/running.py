@@ -1,7 +1,7 @@
 """One run of the user's function on traced leaves, and its results on the way out.
 
 What every transform shares: the call itself (the user's own exception comes through
-unchanged, a write to a locked array is explained), the auxiliary results, and what
+unchanged, a write to an argument by another name is refused), the auxiliary results, and what
 counts as the one real number that a gradient needs.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from diffkit import tree
 from diffkit.buffers import run
-from diffkit.errors import DiffkitError, HolomorphicError, InputError, MutationError, NotScalarError
+from diffkit.errors import HolomorphicError, InputError, NotScalarError
 from diffkit.levels import Level, levels_made
 from diffkit.masked import CAREFUL, holds_nan
 from diffkit.recording import TapeLevel
@@ -25,15 +25,10 @@ Function = Callable[..., Any]
 
 
 def call(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any], level: TapeLevel) -> Any:
-    """Run f; a write to an array that was locked for the pulls is explained."""
-    try:
-        return run(f, args, kwargs)
-    except ValueError as error:
-        if level.locked and "read-only" in str(error) and not isinstance(error, DiffkitError):
-            raise MutationError(
-                "an array that the derivative still needs was written to inside the differentiated function",
-                "a copy for the computation (y = x * b.copy()), or a new array instead of the write") from error
-        raise
+    """Run f on values that ``level`` has lifted."""
+    result = run(f, args, kwargs)
+    level.check_untouched()
+    return result
 
 
 def finish(cotangents: Sequence[Any], leaves: Sequence[Any]) -> list[Any]:
