@@ -46,9 +46,11 @@ if TYPE_CHECKING:
         jacobian,
         jvp,
         stop_gradient,
+        taylor,
         value,
         value_and_grad,
         vjp,
+        vmap,
     )
 
 __version__ = "0.1.0"
@@ -79,12 +81,14 @@ __all__ = [
     "schedules",
     "stop_gradient",
     "symbolic",
+    "taylor",
     "testing",
     "train",
     "tree",
     "value",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]
 
 #: Public too, but a star import must not need SciPy and Hypothesis.
@@ -109,9 +113,11 @@ _HOMES = {
     "jvp": "transforms",
     "kinks": "blame",
     "stop_gradient": "transforms",
+    "taylor": "transforms",
     "value": "transforms",
     "value_and_grad": "transforms",
     "vjp": "transforms",
+    "vmap": "transforms",
 }
 
 

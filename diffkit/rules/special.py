@@ -43,7 +43,11 @@ def _sinc(x: Any, n: int) -> Any:
     series, z = 0 * x, x * x
     for k in range(n // 2 + n % 2 + 25 + 2 * n, n // 2 + n % 2 - 1, -1):
         # (-1)^k pi^(2k) / (2k+1)! times (2k)!/(2k-n)!, the coefficient of x^(2k-n)
-        series = series * z + (-1.0) ** k * np.pi ** (2 * k) / ((2 * k + 1) * math.factorial(2 * k - n))
+        # (past 170! in logarithms: there it is one of the last terms of a high order)
+        m = 2 * k - n
+        size = (np.pi ** (2 * k) / math.factorial(m) if m <= 170
+                else math.exp(2 * k * math.log(np.pi) - math.lgamma(m + 1)))
+        series = series * z + (-1.0) ** k * size / (2 * k + 1)
     return np.where(near, series * x if n % 2 else series, y)[()]
 
 

@@ -6,10 +6,12 @@ back into the caller's containers.  A level is closed in ``finally``, whatever h
 the user's function, and the user's own exception comes through unchanged.
 """
 
+from diffkit.transforms.expansions import taylor
 from diffkit.transforms.gradient import grad, value_and_grad
 from diffkit.transforms.leaving import stop_gradient, value
 from diffkit.transforms.matrices import derivative, hessian, hvp, jacobian
 from diffkit.transforms.products import jvp, vjp
+from diffkit.transforms.mapping import vmap
 
 __all__ = [
     "derivative",
@@ -19,7 +21,9 @@ __all__ = [
     "jacobian",
     "jvp",
     "stop_gradient",
+    "taylor",
     "value",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]
