@@ -124,16 +124,16 @@ def kinks(f: Callable[..., Any], *args: Any, argnums: Argnums = 0) -> Kinks:
     [0. 0.] [0. 1.]
     """
     run = look(f, args, argnums)
-    points = []
+    found = tuple(kink for _, kink in edges(run))
+    return Kinks(found, *_sides(f, run)) if found else Kinks(())
+
+
+def edges(run: Run) -> list[tuple[Node, Kink]]:
+    """The operations of a run that sit on their edge, in the order of the run."""
     used = _used(run)
     with np.errstate(all="ignore"):
-        for node in run.tape.nodes:
-            found = _kink(node, run.live(node)) if node.index in used else None
-            if found is not None:
-                points.append(found)
-    if not points:
-        return Kinks(())
-    return Kinks(tuple(points), *_sides(f, run))
+        found = [(node, _kink(node, run.live(node))) for node in run.tape.nodes if node.index in used]
+    return [(node, kink) for node, kink in found if kink is not None]
 
 
 def _used(run: Run) -> set[int]:

@@ -11,26 +11,33 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from typing import Any
 
 import numpy as np
 
+from diffkit.comparison.evidence import Curve, Entries, Evidence, Graph, Level, Line, Operation, Profile, Taylor
 from diffkit.comparison.result import Comparison, Proof, Row
 from diffkit.comparison.verdict import Finding
 from diffkit.errors import ComparisonError
 
 FORMAT = "diffkit comparison 1"
+_NUMBERS = re.compile(r"\[\n([-+.\deE,\s]+?)\n\s*\]")
 
 
 def dumps(comparison: Comparison) -> str:
     """The comparison as text."""
     fields = {"format": FORMAT}
     for field in dataclasses.fields(comparison):
-        fields[field.name] = getattr(comparison, field.name)
+        if field.name != "measure":
+            fields[field.name] = getattr(comparison, field.name)
+    fields["evidence"] = comparison.evidence  # type: ignore[assignment]
     fields["rows"] = [_fields(row) for row in comparison.rows]  # type: ignore[assignment]
     fields["findings"] = [_fields(finding) for finding in comparison.findings]  # type: ignore[assignment]
     fields["proof"] = _fields(comparison.proof)  # type: ignore[assignment]
-    return json.dumps({key: _encode(value) for key, value in fields.items()}, indent=1, allow_nan=False)
+    text = json.dumps({key: _encode(value) for key, value in fields.items()}, indent=1, allow_nan=False)
+    # A curve is a line of text, not a hundred; a newline inside a string is written as \\n, so none is touched.
+    return _NUMBERS.sub(lambda found: "[" + " ".join(found[1].split()) + "]", text)
 
 
 def loads(text: str) -> Comparison:
@@ -46,11 +53,30 @@ def loads(text: str) -> Comparison:
         fields["rows"] = tuple(Row(**row) for row in fields["rows"])
         fields["findings"] = tuple(Finding(**{**f, "entries": tuple(f["entries"])}) for f in fields["findings"])
         fields["proof"] = Proof(**fields["proof"])
+        evidence = _evidence(fields.pop("evidence"))
+        fields["measure"] = lambda: evidence
         for name in ("expressions", "derivatives", "conditions", "notes", "shape", "latex", "mathml"):
             fields[name] = tuple(fields[name])
         return Comparison(**fields)
     except (KeyError, TypeError) as error:
         raise ComparisonError(f"this JSON lacks a part of a comparison: {error}") from None
+
+
+def _evidence(data: dict[str, Any]) -> Evidence:
+    """The evidence behind its plain containers."""
+    def lines(found: Any) -> tuple[Line, ...]:
+        return tuple(Line(**line) for line in found)
+
+    curve, entries, taylor, profile, graph = (data[name] for name in ("curve", "entries", "taylor", "profile",
+                                                                      "graph"))
+    return Evidence(
+        curve and Curve(**{**curve, "lines": lines(curve["lines"]),
+                           "levels": tuple(Level(**level) for level in curve["levels"])}),
+        entries and Entries(**{**entries, "lines": lines(entries["lines"])}),
+        taylor and Taylor(**{**taylor, "lines": lines(taylor["lines"])}),
+        profile and Profile(**{**profile, "lines": lines(profile["lines"])}),
+        graph and Graph(tuple(Operation(**one) for one in graph["operations"]), graph["omitted"]),
+        tuple(data["notes"]))
 
 
 def _fields(value: Any) -> dict[str, Any]:

@@ -115,11 +115,49 @@ def _drawn(entries: list[Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """LaTeX and MathML of the formulas."""
     import sympy
 
-    # SymPy writes e as a double-struck letter and minus as a hyphen; neither is how people print them.
-    drawn = [sympy.mathml(entry, printer="presentation").replace("&ExponentialE;", "e").replace("\u2147", "e")
-             .replace("<mo>-</mo>", "<mo>\u2212</mo>") for entry in entries]
-    return (tuple(sympy.latex(entry) for entry in entries),
-            tuple(f'<math displaystyle="true">{formula}</math>' for formula in drawn))
+    return tuple(sympy.latex(entry) for entry in entries), tuple(mathml(entry) for entry in entries)
+
+
+def mathml(entry: Any) -> str:
+    """One formula as a ``<math>`` element, cases with a brace.
+
+    >>> import sympy
+    >>> mathml(sympy.Symbol("x") - 1)
+    '<math displaystyle="true"><mrow><mi>x</mi><mo>−</mo><mn>1</mn></mrow></math>'
+    """
+    from sympy.printing.mathml import MathMLPresentationPrinter
+
+    class Printer(MathMLPresentationPrinter):  # type: ignore[misc]
+        def _print_Piecewise(self, cases: Any) -> Any:
+            table = self.dom.createElement("mtable")
+            table.setAttribute("columnalign", "left")
+            for value, condition in cases.args:
+                row = self.dom.createElement("mtr")
+                said = self.dom.createElement("mtext")
+                said.appendChild(self.dom.createTextNode("otherwise" if condition == True else "if "))  # noqa: E712
+                for parts in ([self._print(value)], [said, *([] if condition == True else  # noqa: E712
+                                                             [self._print(condition)])]):
+                    cell = self.dom.createElement("mtd")
+                    for part in parts:
+                        cell.appendChild(part)
+                    row.appendChild(cell)
+                table.appendChild(row)
+            whole, brace = self.dom.createElement("mrow"), self.dom.createElement("mo")
+            brace.appendChild(self.dom.createTextNode("{"))
+            whole.appendChild(brace)
+            whole.appendChild(table)
+            return whole
+
+    # SymPy writes names as they are, and a user's key may be "<b>".
+    element = Printer()._print(entry)
+    texts = [element]
+    for node in texts:
+        texts.extend(node.childNodes)
+        if node.nodeType == node.TEXT_NODE:
+            node.data = node.data.replace("<", "&lt;").replace(">", "&gt;")
+    # And e as a double-struck letter and minus as a hyphen; neither is how people print them.
+    drawn = element.toxml().replace("&ExponentialE;", "e").replace("\u2147", "e")
+    return '<math displaystyle="true">' + drawn.replace("<mo>-</mo>", "<mo>\u2212</mo>") + "</math>"
 
 
 def _proof(answer: bool | None, branch: bool) -> Proof:

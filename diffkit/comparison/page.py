@@ -1,78 +1,169 @@
 """A comparison as HTML: a fragment for notebooks, a self-contained page for a browser.
 
 No script, no link, no font or image from elsewhere: the page can be mailed, archived and
-opened offline.  Formulas are MathML, which browsers draw by themselves.
+opened offline.  Formulas are MathML and figures SVG, which browsers draw by themselves;
+tooltips are the figures' own titles.  From above: the verdict, the methods, the figures
+that show why, formulas, the recorded graph, everything else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 
-from diffkit.comparison.report import HEADINGS, asides, cells, headline, label, remarks
-from diffkit.comparison.result import Comparison
+from diffkit.comparison import figures, graph_drawing
+from diffkit.comparison.evidence import Evidence
+from diffkit.comparison.report import HEADINGS, asides, cells, label, remarks, sized
+from diffkit.comparison.result import Comparison, Row
+from diffkit.comparison.style import PAGE_STYLE, STYLE
 
-_TONES = {True: "right", False: "wrong", None: "open"}
-
-_STYLE = """
-.diffkit { --right: #1a7f37; --wrong: #cf222e; --open: #9a6700; --line: #d0d7de; --soft: #656d76; --back: #f6f8fa;
-  font: 15px/1.5 system-ui, sans-serif; color: #1f2328; max-width: 62rem; }
-.diffkit h1 { font-size: 1.15rem; font-weight: 600; margin: 0 0 1rem; overflow-wrap: anywhere; }
-.diffkit .verdict { border-left: 5px solid var(--tone); background: var(--back);
-  padding: .7rem 1rem; margin: 1rem 0; }
-.diffkit .verdict b { color: var(--tone); margin-right: .5rem; }
-.diffkit .right { --tone: var(--right); } .diffkit .wrong { --tone: var(--wrong); }
-.diffkit .open { --tone: var(--open); }
-.diffkit .wide { overflow-x: auto; }
-.diffkit table { border-collapse: collapse; font-variant-numeric: tabular-nums; min-width: 70%; background: none; }
-.diffkit th, .diffkit td { padding: .3rem .8rem .3rem 0; text-align: right; border-bottom: 1px solid var(--line);
-  white-space: nowrap; }
-.diffkit th { color: var(--soft); font-weight: 600; }
-.diffkit th:nth-child(-n+2), .diffkit td:nth-child(-n+2) { text-align: left; }
-.diffkit td:nth-child(2) { font-family: ui-monospace, monospace; font-size: .9em; }
-.diffkit tr.wrong td { color: var(--wrong); } .diffkit tr.idle td { color: var(--soft); }
-.diffkit dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; margin: 1rem 0; }
-.diffkit dt { color: var(--soft); } .diffkit dd { margin: 0; overflow-wrap: anywhere; }
-.diffkit code { font-family: ui-monospace, monospace; font-size: .9em; }
-.diffkit .math { overflow-x: auto; padding: .2rem 0; }
-.diffkit math { font-size: 1.1em; }
-@media (prefers-color-scheme: dark) { .diffkit.page { --right: #3fb950; --wrong: #f85149; --open: #d29922;
-  --line: #30363d; --soft: #8d96a0; --back: #161b22; color: #e6edf3; } body.diffkit-dark { background: #0d1117; } }
-"""
+TONES = {True: "right", False: "wrong", None: "open"}
+SIGNS = {True: "✓", False: "✗", None: "?"}
+_TIPS = {
+    "derivative": "what the method says, abridged",
+    "digits": "digits that agree with the referee at the worst entry (16 at most)",
+    "error": "the method's own error: claimed by differences, measured rounding of the others",
+    "f runs": "how often f was evaluated; a recorded run counts as one",
+    "time / f": "time, as a multiple of one plain evaluation of f",
+}
 
 
-def fragment(comparison: Comparison, kind: str = "") -> str:
-    """The report as one element, with its style."""
-    parts = [f"<style>{_STYLE}</style>", f'<div class="diffkit {kind}">', f"<h1>{escape(headline(comparison))}</h1>",
-             f'<p class="verdict {_TONES[comparison.agree]}"><b>{escape(label(comparison))}</b>'
-             f"{escape(comparison.verdict)}</p>"]
-    if comparison.rows:
-        parts.append('<div class="wide"><table><thead><tr>')
-        parts += [f"<th>{escape(heading)}</th>" for heading in HEADINGS]
-        parts.append("</tr></thead><tbody>")
-        for row in comparison.rows:
-            tone = {"ok": "", "wrong": ' class="wrong"'}.get(row.status, ' class="idle"')
-            parts.append(f"<tr{tone}>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells(row)) + "</tr>")
-        parts.append("</tbody></table></div>")
-    rest = [(method, escape(remark)) for method, remark in asides(comparison)]
-    formulas = (*comparison.expressions, *comparison.derivatives)
-    for formula, drawn in zip(formulas, comparison.mathml):
-        name = formula.split(" = ")[0]
-        rest.append((name, f'<div class="math">{drawn}</div>'))
-    drawn_texts = set(formulas[:len(comparison.mathml)])
-    for heading, remark in remarks(comparison):
-        if remark not in drawn_texts:
-            body = escape(remark) if heading else f"<code>{escape(remark)}</code>"
-            rest.append((heading, body))
-    if rest:
-        parts.append("<dl>" + "".join(f"<dt>{escape(term)}</dt><dd>{text}</dd>" for term, text in rest) + "</dl>")
-    parts.append("</div>")
+def fragment(comparison: Comparison, kind: str = "", style: bool = True, drawn: bool = True) -> str:
+    """The report as one element, with its style sheet; ``drawn`` says whether it has figures."""
+    parts = [f"<style>{STYLE}</style>"] if style else []
+    parts += [f'<div class="diffkit {kind}">', *_head(comparison), *_table(comparison)]
+    evidence = comparison.evidence if drawn and comparison.rows else Evidence()
+    parts += [*_figures(evidence), *_formulas(comparison), *_rest(comparison, evidence), *_graph(evidence)]
+    time = f"{comparison.seconds * 1e6:.3g} µs" if comparison.seconds < 0.1 else f"{comparison.seconds:.2g} s"
+    parts += [f"<footer>one evaluation of f: {time} · seed {comparison.seed} · diffkit</footer>", "</div>"]
     return "\n".join(parts)
 
 
 def page(comparison: Comparison) -> str:
     """A whole page."""
-    title = escape(f"{comparison.function}: {label(comparison)}")
+    return document(f"{comparison.function}: {label(comparison)}", fragment(comparison, "page", style=False))
+
+
+def document(title: str, body: str) -> str:
+    """A page around elements that share the style sheet."""
     return ('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f'<title>{title}</title>\n</head>\n<body class="diffkit-dark" style="margin: 2rem">\n'
-            f'{fragment(comparison, "page")}\n</body>\n</html>\n')
+            '<meta name="color-scheme" content="light dark">\n'
+            f"<title>{escape(title)}</title>\n<style>{STYLE}{PAGE_STYLE}</style>\n</head>\n"
+            f"<body>\n{body}\n</body>\n</html>\n")
+
+
+def _head(comparison: Comparison) -> Iterable[str]:
+    yield f'<h1>{escape(comparison.function)} <span class="at">at {escape(comparison.point)}</span></h1>'
+    yield f'<p class="asked">f is <b>{escape(comparison.value)}</b>{escape(sized(comparison))}</p>'
+    tone, sign = TONES[comparison.agree], SIGNS[comparison.agree]
+    yield (f'<p class="verdict {tone}"><b>{sign} {escape(label(comparison))}</b>'
+           f"<span>{escape(comparison.verdict)}</span></p>")
+
+
+def _table(comparison: Comparison) -> Iterable[str]:
+    if not comparison.rows:
+        return
+    yield '<div class="wide"><table><thead><tr>'
+    for heading in HEADINGS:
+        tip = f' title="{escape(_TIPS[heading])}"' if heading in _TIPS else ""
+        yield f"<th{tip}>{escape(heading)}</th>"
+    yield "</tr></thead><tbody>"
+    for row in comparison.rows:
+        yield _row(row)
+    yield "</tbody></table></div>"
+    said = asides(comparison)
+    if said:
+        yield "<dl>"
+        yield from (f"<dt>{escape(method)}</dt><dd>{escape(remark)}</dd>" for method, remark in said)
+        yield "</dl>"
+
+
+def _row(row: Row) -> str:
+    tone = {"ok": "", "wrong": " bad"}.get(row.status, " idle")
+    texts = [escape(cell) for cell in cells(row)]
+    texts[0] = f"<span>{texts[0]}</span>"
+    if row.digits is not None:
+        few = "few" if row.digits < 6 else ""
+        few = "none" if row.status == "wrong" else few
+        texts[2] = f'<span class="meter"><i class="{few}" style="width: {row.digits / 16:.0%}"></i></span>' \
+                   f'<span class="kept">{texts[2]}</span>'
+    return (f'<tr class="f-{row.family}{tone}" title="{escape(row.note or row.family)}">'
+            + "".join(f"<td>{text}</td>" for text in texts) + "</tr>")
+
+
+def _figure(title: str, explained: str, drawn: str, classes: str = "") -> str:
+    return (f'<figure class="{classes}"><figcaption>{escape(title)}<span>{escape(explained)}</span></figcaption>'
+            f"{drawn}</figure>")
+
+
+def _figures(evidence: Evidence) -> Iterable[str]:
+    drawn: list[tuple[str, str, str]] = []
+    broad = ""
+    if evidence.profile is not None:
+        name = evidence.profile.entry.rpartition(" by ")[2]
+        charts = "".join(figures.beside(evidence.profile))
+        if charts:
+            broad = _figure("f beside the point", f"as {name} moves: from afar, and 65536 times nearer",
+                            f'<div class="pair">{charts}</div>', "broad")
+    if evidence.curve is not None and any(line.x for line in evidence.curve.lines):
+        drawn.append((
+            "Error against step size", f"at {evidence.curve.entry}: differences fall with the step until rounding "
+            "takes over (solid central, dashed forward, dotted backward); every method's own error as a level",
+            figures.v_curve(evidence.curve)))
+    if evidence.entries is not None and any(line.x for line in evidence.entries.lines):
+        drawn.append(("Error by entry", "every method against the reference; what is wrong is red",
+                      figures.by_entry(evidence.entries)))
+    if evidence.taylor is not None:
+        wanted = ", ".join(str(k) for k in dict.fromkeys(evidence.taylor.wanted))
+        drawn.append(("Taylor remainders", f"f(x + hu) less its value, gradient, Hessian; right ones have the slopes "
+                      f"{wanted}; u moves {evidence.taylor.direction}", figures.remainders(evidence.taylor)))
+    if broad or drawn:
+        yield '<h2>Evidence</h2><div class="figures">'
+        yield broad
+        for number, (title, explained, chart) in enumerate(drawn, 1):
+            alone = number == len(drawn) and number % 2 == 1
+            yield _figure(title, explained, chart, "alone" if alone else "")
+        yield "</div>"
+
+
+def _formulas(comparison: Comparison) -> Iterable[str]:
+    formulas = (*comparison.expressions, *comparison.derivatives)
+    terms = []
+    for formula, drawn in zip(formulas, comparison.mathml):
+        terms.append((formula.split(" = ")[0], f'<div class="math">{drawn}</div>'))
+    terms += [("", f"<code>{escape(formula)}</code>") for formula in formulas[len(comparison.mathml):]]
+    if comparison.conditions:
+        terms.append(("holds where", f"<code>{escape(' and '.join(comparison.conditions))}</code>"))
+    if comparison.proof.sentence:
+        terms.append(("proof", escape(comparison.proof.sentence)))
+    if terms:
+        yield '<h2>Formulas</h2><div class="formulas"><dl>'
+        yield from (f"<dt>{escape(term)}</dt><dd>{text}</dd>" for term, text in terms)
+        yield "</dl></div>"
+
+
+def _rest(comparison: Comparison, evidence: Evidence) -> Iterable[str]:
+    shown = {*comparison.expressions, *comparison.derivatives, comparison.proof.sentence,
+             " and ".join(comparison.conditions)}
+    rest = [(heading, remark) for heading, remark in remarks(comparison) if remark not in shown]
+    rest += [("note", note) for note in evidence.notes]
+    if rest:
+        yield "<h2>Findings and notes</h2><dl>"
+        yield from (f"<dt>{escape(heading)}</dt><dd>{escape(remark)}</dd>" for heading, remark in rest)
+        yield "</dl>"
+
+
+def _graph(evidence: Evidence) -> Iterable[str]:
+    if evidence.graph is None:
+        return
+    marks = {one.mark for one in evidence.graph.operations}
+    said = "the operations that f made, from its inputs to its result"
+    if "blamed" in marks:
+        said += "; the derivatives go wrong at the red one"
+    if "kink" in marks:
+        said += "; the amber ones sit on their edge"
+    if evidence.graph.omitted:
+        said += f"; {evidence.graph.omitted} others are left out"
+    yield "<h2>Recorded program</h2>"
+    yield _figure("The graph", said, f'<div class="wide">{graph_drawing.draw(evidence.graph)}</div>', "broad")

@@ -83,8 +83,8 @@ def cells(row: Row) -> tuple[str, ...]:
     if row.status == "wrong":
         value += "  ✗"
     return (row.method, value, "" if row.digits is None else f"{row.digits:.1f}",
-            "" if row.error is None else f"{row.error:.0e}", "" if row.evaluations is None else str(row.evaluations),
-            "" if row.time is None else _times(row.time))
+            "" if row.error is None else f"{row.error:.0e}" if row.error else "0",
+            "" if row.evaluations is None else str(row.evaluations), "" if row.time is None else _times(row.time))
 
 
 def _times(ratio: float) -> str:
@@ -99,10 +99,14 @@ def asides(comparison: Comparison) -> list[tuple[str, str]]:
 
 def headline(comparison: Comparison) -> str:
     """What was asked."""
+    return f"{comparison.function} at {comparison.point} is {comparison.value}{sized(comparison)}"
+
+
+def sized(comparison: Comparison) -> str:
+    """How many derivatives there are, if there are several."""
     rows, columns = comparison.shape
-    size = f"  ({columns} derivative{'s' * (columns != 1)})" if rows == 1 and columns > 1 else \
+    return f"  ({columns} derivatives)" if rows == 1 and columns > 1 else \
         f"  ({rows} × {columns} derivatives)" if rows > 1 else ""
-    return f"{comparison.function} at {comparison.point} is {comparison.value}{size}"
 
 
 def label(comparison: Comparison) -> str:

@@ -8,9 +8,14 @@ back; the drawing lives in ``report.py``, ``page.py`` and ``exchange.py``.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from diffkit.comparison.verdict import Finding
+
+if TYPE_CHECKING:
+    from diffkit.comparison.evidence import Evidence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +103,8 @@ class Comparison:
         Of the directions in which rounding was measured.
     seconds : float
         One plain evaluation of f, in seconds.
+    measure : callable or None
+        What ``evidence`` is asked of.
 
     Examples
     --------
@@ -125,6 +132,17 @@ class Comparison:
     seconds: float
     latex: tuple[str, ...] = ()
     mathml: tuple[str, ...] = ()
+    measure: Callable[[], Evidence] | None = dataclasses.field(default=None, repr=False, compare=False)
+
+    @functools.cached_property
+    def evidence(self) -> Evidence:
+        """What there is to see: error curves, errors by entry, Taylor slopes, the recorded graph.
+
+        It is measured at the first look, by about 150 evaluations of f on copies of the arguments that
+        ``compare`` was given (none if f is slow), and kept; ``to_html`` and ``to_json`` look.
+        """
+        from diffkit.comparison.evidence import Evidence
+        return self.measure() if self.measure is not None else Evidence()
 
     def __bool__(self) -> bool:
         raise TypeError("a Comparison is neither true nor false: ask .agree, which may also be None")

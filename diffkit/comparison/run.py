@@ -19,6 +19,7 @@ from diffkit import tree
 from diffkit.arguments import Argnums
 from diffkit.comparison.elsewhere import hidden
 from diffkit.comparison.formulas import Formulas, formulas
+from diffkit.comparison.gathering import gather
 from diffkit.comparison.judge import JUMP, KINK, VERTICAL, Judgement, digits, judge
 from diffkit.comparison.methods import (
     DEFAULT,
@@ -149,7 +150,9 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
             for row in rows]
     if judged_by is not None:
         rows.append(_row(problem, judged_by, judged, None))
-    return _comparison(problem, verdict, rows, said, notes, seed)
+    at, everybody = problem.isolated(), [*witnesses, *([judged_by] if judged_by is not None else [])]
+    return dataclasses.replace(_comparison(problem, verdict, rows, said, notes, seed),
+                               measure=lambda: gather(at, everybody, judged, verdict.findings, seed))
 
 
 _NUMERIC_NAMES = ("central", "numeric", "forward-difference", "backward-difference")

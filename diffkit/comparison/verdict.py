@@ -39,7 +39,11 @@ _SHOWN = 5
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing seen: what, by which method ("" for all), at which entries, in a sentence."""
+    """One thing seen: what, by which method ("" for all), at which entries, in a sentence.
+
+    ``operation`` and ``line`` (``file:number``) name the recorded operation that it is blamed on; reports
+    mark it in the graph.
+    """
 
     kind: str
     method: str
@@ -48,6 +52,8 @@ class Finding:
     text: str
     digits: float | None = None
     pattern: str = ""
+    operation: str = ""
+    line: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
