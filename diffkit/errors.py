@@ -93,6 +93,10 @@ class LostDerivativeError(DiffkitError, TypeError):
     """A conversion (``float(x)``, ``math.sin(x)``, ``x.item()``) would drop the derivative."""
 
 
+class BatchedBranchError(DiffkitError, TypeError):
+    """Python asked for one answer (``if``, ``int``) about a value that differs between the examples of a vmap."""
+
+
 class LeakedTracerError(DiffkitError, RuntimeError):
     """A traced value outlived the call that made it."""
 

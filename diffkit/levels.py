@@ -28,6 +28,8 @@ class Level:
 
     #: Whether values of this level are handles of arrays that are written to.
     is_buffers = False
+    #: Whether values of this level stand for many examples at once.
+    is_batch = False
     #: Whether a transform asks for derivatives by these values (a recording for ``compile`` does not).
     differentiates = True
 

@@ -21,7 +21,7 @@ FLOORS = [
     {"levels", "refusals", "tape", "keeping"},
     {"traced"},
     {"buffers", "masked"},
-    {"dual", "series", "recording", "arguments"},
+    {"dual", "series", "recording", "arguments", "batching"},
     {"reverse", "exact", "sparsity", "drawing", "blame"},
     {"symbolic"},
     {"transforms", "custom", "compiling", "numpy"},

@@ -33,8 +33,8 @@ def add_at(buffer: Any, index: Any, g: Any) -> None:
         return
     if type(index) is tuple and np.size(g) * 8 >= buffer.size and buffer.flags.c_contiguous:
         # One flat index array is several times faster for ufunc.at than mixed ones.
-        index = np.arange(buffer.size).reshape(buffer.shape)[index].ravel()
-        buffer, g = buffer.reshape(-1), np.ravel(g)
+        places = np.arange(buffer.size).reshape(buffer.shape)[index]
+        buffer, g, index = buffer.reshape(-1), np.broadcast_to(g, places.shape).ravel(), places.ravel()
     np.add.at(buffer, index, g)
 
 

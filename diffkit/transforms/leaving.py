@@ -28,10 +28,20 @@ def value(x: Any) -> Any:
     def plain(leaf: Any) -> Any:
         if not is_traced(leaf):
             return leaf
-        bottom = primal(leaf)
+        bottom = primal(_of_one_example(leaf))
         return bottom.copy("K") if type(bottom) is np.ndarray else bottom
 
     return tree.map(plain, x)
+
+
+def _of_one_example(leaf: Any) -> Any:
+    """The value; inside a vmap the function is run again for each example, which has a value of its own."""
+    at = leaf
+    while is_traced(at):
+        if at.level.is_batch:
+            at.level.give_up("dk.value asks for the value of one example")
+        at = at.value
+    return leaf
 
 
 def is_recorded(x: Any) -> bool:
