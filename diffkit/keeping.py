@@ -58,8 +58,30 @@ def same_bits(a: Any, b: Any) -> bool:
 
 
 def apart(leaf: Any) -> Any:
-    """A leaf that moves, as an array of the run's own."""
-    return leaf.copy("K") if type(leaf) is np.ndarray else leaf
+    """A leaf that moves, as an array of the run's own; laid out alike, so that what is a view stays one."""
+    if type(leaf) is not np.ndarray:
+        return leaf
+    if leaf.flags.c_contiguous or leaf.flags.f_contiguous:
+        return leaf.copy("K")
+    own = _laid_out_as(leaf)
+    own[...] = leaf
+    return own
+
+
+def _laid_out_as(array: Any) -> Any:
+    """A new array with the order, the directions and the gaps of another's axes in memory."""
+    strides, size = [0] * array.ndim, array.itemsize
+    packed = array.itemsize  # the stride that leaves no gap, in the array
+    for axis in sorted(range(array.ndim), key=lambda axis: abs(array.strides[axis])):
+        stride, length = array.strides[axis], array.shape[axis]
+        if stride == 0 or length <= 1:
+            continue
+        if abs(stride) != packed:
+            size += array.itemsize
+        strides[axis] = size if stride > 0 else -size
+        size, packed = size * length, abs(stride) * length
+    start = sum(-stride * (length - 1) for stride, length in zip(strides, array.shape) if stride < 0)
+    return np.ndarray(array.shape, array.dtype, bytearray(max(size, 1)), start, strides)
 
 
 def check_untouched(leaves: Sequence[Any], copies: Sequence[Any]) -> None:

@@ -8,12 +8,14 @@ array made outside can't be followed: ``refuse_plain``.
 
 from __future__ import annotations
 
+import sys
 from typing import Any, NoReturn
 
 import numpy as np
 
 from diffkit.buffers.aliases import activate, is_alone, link
-from diffkit.buffers.handles import contents, is_handle, view
+from diffkit.buffers.handles import contents, handle, is_handle, view
+from diffkit.buffers.rebinding import is_operand, is_ours_alone
 from diffkit.buffers.store import FLAT, unravel
 from diffkit.errors import DiffkitError, MutationError
 from diffkit.rules.indexing import GETITEM
@@ -189,7 +191,9 @@ def ufunc_at(ufunc: np.ufunc, target: Any, index: Any, *operands: Any) -> None:
 def ufunc_out(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A ufunc with ``out=`` (and perhaps ``where=``)."""
     outs = kwargs.pop("out")
-    outs = outs if type(outs) is tuple else (outs,)
+    if is_operand(outs[0], inputs) and is_ours_alone(outs, sys._getframe(2)):
+        outs = (handle(outs[0], True),)  # z += t: the handle is what the name z is bound to
+        inputs = (outs[0], *inputs[1:])
     casting = kwargs.get("casting", "same_kind")
     for out in outs:
         if out is not None and type(out) is not Traced:
