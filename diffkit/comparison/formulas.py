@@ -157,7 +157,7 @@ def mathml(entry: Any) -> str:
             node.data = node.data.replace("<", "&lt;").replace(">", "&gt;")
     # And e as a double-struck letter and minus as a hyphen; neither is how people print them.
     drawn = element.toxml().replace("&ExponentialE;", "e").replace("\u2147", "e")
-    return '<math displaystyle="true">' + drawn.replace("<mo>-</mo>", "<mo>\u2212</mo>") + "</math>"
+    return '<math displaystyle="true">' + str(drawn).replace("<mo>-</mo>", "<mo>\u2212</mo>") + "</math>"
 
 
 def _proof(answer: bool | None, branch: bool) -> Proof:
