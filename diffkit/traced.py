@@ -49,6 +49,15 @@ from diffkit.rules.kinds import FUNCTIONS, Elementwise, Rule
 
 #: ``diffkit.buffers``, which imports this module: what a program does to arrays in place.
 buffers: Any = None
+
+
+def gather(x: Any, index: Any) -> Any:
+    """``x[index]`` where examples differ in the index: ``diffkit.batching`` puts its own in place of this."""
+    return NotImplemented
+
+
+
+
 _NOTHING: dict[str, Any] = {}
 # Operand types that need no second look.  Lists are converted, other types may bring
 # protocols of their own, and Python's complex takes over from a NumPy float on its right.
@@ -184,6 +193,9 @@ def _unary(rule: Elementwise) -> Callable[..., Any]:
 
 def _comparison(ufunc: np.ufunc) -> Callable[..., Any]:
     return _binary(FUNCTIONS[ufunc])[0]  # type: ignore[arg-type]
+
+
+
 
 
 def _method(fun: Callable[..., Any]) -> Callable[..., Any]:
@@ -417,6 +429,9 @@ class Traced:
 
     def __getitem__(self, index: Any) -> Any:
         if type(index) not in (int, slice):
+            found = gather(self, index)
+            if found is not NotImplemented:
+                return found
             index = plain_index(index)
         result = self.level.process(GETITEM, (self,), {"index": index})
         # A basic index gives a view (a number if it names one entry); handles know that themselves.

@@ -17,6 +17,7 @@ result has another size in each example, ends the run with ``NotBatched``: the t
 runs the function example by example.  Slower, never wrong.
 """
 
+from diffkit.batching.gathering import gather
 from diffkit.batching.level import BatchLevel, NotBatched
 
-__all__ = ["BatchLevel", "NotBatched"]
+__all__ = ["BatchLevel", "NotBatched", "gather"]

@@ -146,7 +146,7 @@ class BatchLevel(Level):
             "Python asks for one answer (if, while, int, an index, a loop's count) about a value that differs "
             "between the examples of a vmap",
             "np.where(condition, a, b) for if condition: a else b; np.maximum, np.clip, np.select; "
-            "np.take_along_axis for an index",
+            "np.array(table)[index] for an index into a plain array",
             "a loop over the examples in place of vmap takes each one's own branch")
 
     def peek(self, traced: Traced, ask: Callable[[Any], Any]) -> Any:

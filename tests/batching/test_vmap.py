@@ -177,8 +177,8 @@ def test_a_branch_of_python_is_refused_by_name(transform):
         dk.vmap(lambda x: sum(range(int(np.floor(x)))))(X[:, 0])
 
 
-def test_an_index_of_its_own_runs_example_by_example():
-    labels = np.array([2, 0, 1, 1])
+def test_an_index_that_differs_between_the_examples():
+    labels = np.array([2, 0, 1, -1])
 
     def f(x, y):
         return (x - np.log(np.sum(np.exp(x))))[y]
@@ -186,11 +186,39 @@ def test_an_index_of_its_own_runs_example_by_example():
     for g in (f, dk.grad(f)):
         batched = dk.vmap(g)
         close(batched(X, labels), each(g, X, labels))
+        assert batched.looped == {}
+        compiled = dk.compile(batched)
+        for y in (labels, labels[::-1]):
+            close(compiled(X, y), each(g, X, y))
+    descending = dk.vmap(lambda x: x[np.argsort(x)[::-1]] * x[np.argmax(x)])
+    close(descending(X), np.sort(X)[:, ::-1] * X.max(1, keepdims=True))
+    with pytest.raises(IndexError):
+        dk.vmap(f)(X, np.array([0, 1, 2, 3]))
+
+
+A = np.random.default_rng(5).normal(size=(4, 2, 3, 4))
+ROWS = np.array([[0, 1], [1, 1], [-1, 0], [0, 0]])
+
+
+@pytest.mark.parametrize("index", [
+    lambda i: i, lambda i: (i, 1), lambda i: (slice(None), i), lambda i: (..., i), lambda i: (0, i),
+    lambda i: (i, slice(1, None)), lambda i: (i, slice(None), i), lambda i: (None, i, ..., i[0]),
+    lambda i: (i[:, None], np.array([0, 2, 1])), lambda i: (slice(None), i, i + 1),
+    lambda i: (i, np.array([2, 0]), i)])
+def test_index_arrays_stand_where_numpy_puts_them(index):
+    found = dk.vmap(lambda a, i: a[index(i)])
+    close(found(A, ROWS), np.stack([a[index(i)] for a, i in zip(A, ROWS)]))
+    assert found.looped == {}
+    close(dk.vmap(dk.grad(lambda a, i: np.sum(a[index(i)] ** 2)))(A, ROWS),
+          np.stack([dk.grad(lambda a, i: np.sum(a[index(i)] ** 2))(a, i) for a, i in zip(A, ROWS)]))
+
+
+def test_a_selection_runs_example_by_example():
     selected = dk.vmap(lambda x: np.sum(x[x > 0] ** 2))
     close(selected(X), each(lambda x: np.sum(x[x > 0] ** 2), X))
     assert sum(selected.looped.values()) == 4
     with pytest.raises(ShapeError, match="different shapes"):
-        dk.vmap(lambda x: x[x > 0])(X)
+        dk.vmap(lambda x: x[x > 0])(np.array([[1.0, 2.0], [1.0, -1.0]]))
 
 
 def test_custom_rules_and_values_are_those_of_one_example():
