@@ -56,6 +56,8 @@ def gather(x: Any, index: Any) -> Any:
     return NotImplemented
 
 
+def check_equality(x: Any, other: Any) -> None:
+    """``diffkit.transforms.dropped`` puts its own in place of this: it knows which equalities lose a derivative."""
 
 
 _NOTHING: dict[str, Any] = {}
@@ -138,8 +140,8 @@ def _holds_traced(value: Any) -> bool:
 
 def _is_foreign(kind: type) -> bool:
     """A type that speaks NumPy's ufunc protocol itself (xarray, pint…) goes first."""
-    return (getattr(kind, "__array_ufunc__", None) is not None
-            and not issubclass(kind, (np.ndarray, np.generic, Traced)))
+    # A class that says None, as numpy.polynomial's, wants its own operators called.
+    return hasattr(kind, "__array_ufunc__") and not issubclass(kind, (np.ndarray, np.generic, Traced))
 
 
 def _binary(rule: Rule) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -195,7 +197,13 @@ def _comparison(ufunc: np.ufunc) -> Callable[..., Any]:
     return _binary(FUNCTIONS[ufunc])[0]  # type: ignore[arg-type]
 
 
+def _equality(ufunc: np.ufunc) -> Callable[..., Any]:
+    compare = _comparison(ufunc)
 
+    def method(self: Traced, other: Any) -> Any:
+        check_equality(self, other)
+        return compare(self, other)
+    return method
 
 
 def _method(fun: Callable[..., Any]) -> Callable[..., Any]:
@@ -410,7 +418,7 @@ class Traced:
     __neg__, __pos__, __abs__ = _unary(NEGATIVE), _unary(POSITIVE), _unary(ABSOLUTE)
     __lt__, __le__ = _comparison(np.less), _comparison(np.less_equal)
     __gt__, __ge__ = _comparison(np.greater), _comparison(np.greater_equal)
-    __eq__, __ne__ = _comparison(np.equal), _comparison(np.not_equal)
+    __eq__, __ne__ = _equality(np.equal), _equality(np.not_equal)
     __and__, __rand__ = _binary(FUNCTIONS[np.bitwise_and])  # type: ignore[arg-type]
     __or__, __ror__ = _binary(FUNCTIONS[np.bitwise_or])  # type: ignore[arg-type]
     __xor__, __rxor__ = _binary(FUNCTIONS[np.bitwise_xor])  # type: ignore[arg-type]

@@ -89,6 +89,7 @@ EXAMPLES = {
     "svdvals": [((real(3, 2),), {}), ((cplx(2, 3),), {}), ((real(2, 2, 2),), {})],
     "qr": [((real(3, 3),), {}), ((real(4, 2),), {}), ((cplx(3, 2),), {}), ((cplx(2, 2, 2),), {}),
            ((cplx(2, 4),), {}), ((real(2, 3),), {})],
+    "roots": [((np.array([1.0, -0.4, -1.1, 0.2]),), {}), ((cplx(4),), {}), ((real(2),), {})],
     "pinv": [((real(3, 2),), {"rcond": None}), ((cplx(2, 3),), {"rcond": None}),
              ((real(2, 3, 3),), {"rcond": 1e-12})],
     "lstsq": [((real(4, 2), real(4, 2)), {"rcond": 1e-12}), ((real(2, 4), real(2, 1)), {"rcond": 1e-12}),

@@ -18,6 +18,10 @@ import numpy as np
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
+#: Written in plain NumPy, as a user's program is, and answered as one (see ``transforms.dropped``).
+_POLYNOMIAL = _NUMPY + "polynomial" + os.sep
+#: Whether any of it has run yet.
+polynomials = [False]
 #: Packages whose compiled parts want plain arrays.
 _COMPILED = tuple(f"{os.sep}site-packages{os.sep}{name}{os.sep}" for name in (
     "scipy", "sklearn", "pandas", "matplotlib", "numba", "sympy", "mpmath", "torch", "jax", "tensorflow", "PIL"))
@@ -33,8 +37,16 @@ def from_library(depth: int) -> bool:
     found = _is_library.get(name)
     if found is None:
         found = name.startswith((_PACKAGE, _NUMPY)) or any(part in name for part in _COMPILED)
+        if name.startswith(_POLYNOMIAL):
+            found, polynomials[0] = False, True
         _is_library[name] = found
     return found
+
+
+def in_polynomials(depth: int) -> bool:
+    """Whether the function ``depth`` frames up is numpy.polynomial's arithmetic (its printing may look at zeros)."""
+    name = sys._getframe(depth + 1).f_code.co_filename
+    return name.startswith(_POLYNOMIAL) and not name.endswith("_polybase.py")
 
 
 def is_called_as(name: str, depth: int) -> bool:

@@ -35,7 +35,7 @@ __all__ = ["FUNCTIONS", "ROWS", "TABLE", "complete"]
 #: Families that are imported when a function is not found without them.
 LATER = [
     "applying", "convolution", "counting", "cumulative", "differences", "eigen", "einsum", "extrema", "fft",
-    "joining", "linalg", "norms", "padding", "quantiles", "ranges", "rearranging", "selection", "sets",
+    "joining", "linalg", "norms", "padding", "polynomials", "quantiles", "ranges", "rearranging", "selection", "sets",
     "singular", "sorting", "special", "statistics", "ufunc_methods",
 ]
 
