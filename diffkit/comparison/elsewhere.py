@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from diffkit.comparison.guard import within
 from diffkit.comparison.judge import judge
 from diffkit.comparison.methods import USER, Witness, witness
 from diffkit.comparison.problem import Array, Problem, pose
@@ -25,25 +26,35 @@ from diffkit.comparison.tolerance import agree_closely
 from diffkit.comparison.verdict import Finding, number
 
 #: Relative distances of the points, and which way a zero goes.
-_PROBES = ((0.15, 1.0), (0.4, -1.0), (0.4, 1.0))
+PROBES = ((0.15, 1.0), (0.4, -1.0), (0.4, 1.0))
 #: Seconds for all points together, and the least that one evaluation inside a method takes.
-_LONGEST, _OVERHEAD = 2.0, 5e-5
+LONGEST, _OVERHEAD = 2.0, 5e-5
+#: Seconds for one call of f at another point.
+ONE_CALL = 0.4
 
 
 def hidden(problem: Problem, witnesses: Sequence[Witness], methods: dict[str, object], budget: float,
            seed: int) -> list[Finding]:
     """A finding for each caller's function that is right at x and wrong beside it."""
     asked = [w for w in witnesses if w.family == USER and w.ran
-             and not _computed_before(problem, w, methods[w.method])]
+             and not computed_before(problem, w, methods[w.method])]
     if not asked or problem.notes or np.iscomplexobj(problem.point):
         return []
-    expected = len(_PROBES) * (15 * problem.columns + 10) * max(problem.seconds, _OVERHEAD)
-    if expected > min(budget, _LONGEST):
+    expected = len(PROBES) * (15 * problem.columns + 10) * max(problem.seconds, _OVERHEAD)
+    if expected > min(budget, LONGEST):
         return []
     found: dict[str, Finding] = {}
+    # f may run for ever where its author never asked it: what was seen until then is kept.
+    within(problem, lambda at: _look_around(at, asked, methods, found, budget, seed), lambda _: None, 2 * LONGEST,
+           max(ONE_CALL, 20 * problem.seconds))
+    return list(found.values())
+
+
+def _look_around(problem: Problem, asked: Sequence[Witness], methods: dict[str, object], found: dict[str, Finding],
+                 budget: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    for distance, side in _PROBES:
-        at = _moved(problem, rng, distance, side)
+    for distance, side in PROBES:
+        at = moved(problem, rng, distance, side)
         if at is None:
             continue
         for w in asked:
@@ -51,10 +62,9 @@ def hidden(problem: Problem, witnesses: Sequence[Witness], methods: dict[str, ob
                 finding = _judged(at, w, methods[w.method], budget, seed)
                 if finding is not None:
                     found[w.method] = finding
-    return list(found.values())
 
 
-def _computed_before(problem: Problem, w: Witness, method: object) -> bool:
+def computed_before(problem: Problem, w: Witness, method: object) -> bool:
     """Whether a candidate gives the same answer beside x, and x is no point at which a formula would too."""
     assert callable(method)
     rng = np.random.default_rng(1)
@@ -72,17 +82,17 @@ def _computed_before(problem: Problem, w: Witness, method: object) -> bool:
 
 
 def _leaves(problem: Problem, rng: np.random.Generator, distance: float, side: float) -> list[Array]:
-    moved = []
+    found = []
     for leaf in problem.moving.leaves:
         shape = np.shape(leaf)
         factor = 1 + distance * rng.uniform(0.5, 1.0, shape) * rng.choice((-1.0, 1.0), shape)
         largest = float(np.max(np.abs(leaf), initial=0.0)) or 1.0
         off_zero = side * distance * largest * rng.uniform(0.5, 1.0, shape)
-        moved.append(np.asarray(np.where(leaf == 0, off_zero, leaf * factor)).astype(leaf.dtype)[()])
-    return moved
+        found.append(np.asarray(np.where(leaf == 0, off_zero, leaf * factor)).astype(leaf.dtype)[()])
+    return found
 
 
-def _moved(problem: Problem, rng: np.random.Generator, distance: float, side: float) -> Problem | None:
+def moved(problem: Problem, rng: np.random.Generator, distance: float, side: float) -> Problem | None:
     """The question at another point, if f is finite and steady there."""
     there = problem.with_leaves(_leaves(problem, rng, distance, side))
     with warnings.catch_warnings(), np.errstate(all="ignore"):

@@ -91,7 +91,8 @@ def judge(problem: Problem, witnesses: Sequence[Witness], referee: Witness | Non
         wrong = {name: mask & ~excused[name] for name, mask in wrong.items()}
         undecided = undecided & np.any(list(wrong.values()), axis=0)
     if differences is not None and wrong.get(differences.method, none).any():
-        wrong[differences.method] &= ~confirmed_by_f(problem, wrong[differences.method], reference)
+        wrong[differences.method] &= ~confirmed_by_f(problem, wrong[differences.method], reference,
+                                                        np.asarray(differences.value))
         undecided = undecided & np.any(list(wrong.values()), axis=0)
     kinked = live & (words == KINK)
     if kinked.any():

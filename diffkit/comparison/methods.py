@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from diffkit import tree
+from diffkit.comparison.guard import within
 from diffkit.comparison.problem import Array, Counted, Function, Problem
 from diffkit.errors import ComparisonError, DiffkitError, ShapeError
 
@@ -125,12 +126,18 @@ def too_costly(problem: Problem, method: str, budget: float) -> str:
 
 
 def witness(problem: Problem, name: str, method: str | Function, budget: float, seed: int) -> Witness:
-    """Run one method on the problem."""
+    """Run one method on the problem, within twice the budget."""
+    family = FAMILIES[method] if isinstance(method, str) else USER
+    reason = too_costly(problem, method, budget) if isinstance(method, str) else ""
+    if reason:
+        return Witness(name, family, SKIPPED, reason)
+    return within(problem, lambda at: _asked(at, name, method, budget, seed),
+                  lambda why: Witness(name, family, SKIPPED, why), 2 * budget)
+
+
+def _asked(problem: Problem, name: str, method: str | Function, budget: float, seed: int) -> Witness:
     if not isinstance(method, str):
         return _user(problem, name, method, budget, seed)
-    reason = too_costly(problem, method, budget)
-    if reason:
-        return Witness(name, FAMILIES[method], SKIPPED, reason)
     try:
         if method in SCHEMES:
             return _numeric(problem, method)

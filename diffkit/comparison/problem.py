@@ -94,6 +94,8 @@ class Problem:
     notes: list[str] = dataclasses.field(default_factory=list)
     #: Whether the result was computed from what moves, as far as a trace can tell.
     depends: bool = True
+    #: What one of its derivatives is called.
+    unit: str = "entries"
 
     @functools.cached_property
     def name(self) -> str:
@@ -126,9 +128,22 @@ class Problem:
         """How the user would write each row; empty for one number."""
         return _entries(tree.paths(self.value), [out.shape for out in self.outs])
 
+    def input_name(self, column: int) -> str:
+        """How the user would write one column, without writing them all."""
+        if "inputs" in self.__dict__:
+            return self.inputs[column]
+        return _one_entry(self.input_leaves, [np.shape(leaf) for leaf in self.moving.leaves], column)
+
+    def output_name(self, row: int) -> str:
+        """How the user would write one row."""
+        if "outputs" in self.__dict__:
+            return self.outputs[row]
+        return _one_entry(tree.paths(self.value), [out.shape for out in self.outs], row)
+
     def entry(self, row: int, column: int) -> str:
         """A derivative's name: ``x[1]``, or ``[0] by x[1]`` for a result with several entries."""
-        return f"result{self.outputs[row]} by {self.inputs[column]}" if self.rows > 1 else self.inputs[column]
+        name = self.input_name(column)
+        return f"result{self.output_name(row)} by {name}" if self.rows > 1 else name
 
     @functools.cached_property
     def point(self) -> Array:
@@ -256,6 +271,15 @@ def _entries(names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> list[st
     for name, shape in zip(names, shapes):
         result += [f"{name}[{', '.join(map(str, index))}]" if shape else name for index in np.ndindex(*shape)]
     return result
+
+
+def _one_entry(names: Sequence[str], shapes: Sequence[tuple[int, ...]], number: int) -> str:
+    for name, shape in zip(names, shapes):
+        size = int(np.prod(shape))
+        if number < size:
+            return f"{name}[{', '.join(map(str, np.unravel_index(number, shape)))}]" if shape else name
+        number -= size
+    raise IndexError(number)
 
 
 def _raise_leaf(leaf: Any) -> Any:

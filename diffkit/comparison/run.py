@@ -17,9 +17,11 @@ import numpy as np
 
 from diffkit import tree
 from diffkit.arguments import Argnums
+from diffkit.comparison import wide
 from diffkit.comparison.elsewhere import hidden
 from diffkit.comparison.formulas import Formulas, formulas
 from diffkit.comparison.gathering import gather
+from diffkit.comparison.guard import within
 from diffkit.comparison.judge import JUMP, KINK, VERTICAL, Judgement, digits, judge
 from diffkit.comparison.methods import (
     DEFAULT,
@@ -39,10 +41,9 @@ from diffkit.comparison.result import Comparison, Proof, Row
 from diffkit.comparison.shaking import loss_by_rounding
 from diffkit.comparison.tolerance import KIN, own_error
 from diffkit.comparison.verdict import Finding, Verdict, pronounce
+from diffkit.comparison.wide import is_wide
 from diffkit.errors import ComparisonError, DiffkitError, RefereeError
 
-#: A point with more entries than this gets no numeric witness that was not asked for.
-_WITNESS_LIMIT = 2000
 #: A Jacobian with more entries than this is not refereed unless that is asked for.
 _REFEREED = 20_000
 
@@ -123,22 +124,27 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
     if problem.low_precision:
         notes += _precision_note(problem)
     named = [name for name, _ in chosen]
-    if referee and not any(method in _NUMERIC_NAMES for method in named) and problem.columns <= _WITNESS_LIMIT:
+    if is_wide(problem, budget):
+        return _wide(problem, chosen, referee, budget, seed, digits, notes)
+    if referee and not any(method in _NUMERIC_NAMES for method in named):
         chosen.append(("central", "central"))
         notes.append("central was added as a witness that only evaluates f")
-    problem.depends = _depends(problem)
+    problem.depends = within(problem, _depends, lambda _: True, budget)
     witnesses = [witness(problem, name, method, budget, seed) for name, method in chosen if method != "referee"]
     _lend_spread(witnesses)
-    judged_by = _referee(problem, digits, force=referee is True or "referee" in named) \
+    judged_by = _referee(problem, digits, budget, force=referee is True or "referee" in named) \
         if referee or "referee" in named else None
-    last = _last_look(problem)
+    last = within(problem, _last_look, lambda why: f"f is not deterministic: it answered at first, and then {why}",
+                  2 * budget)
     if last is not None:
         return _unanswered(problem, "NONDETERMINISTIC", last, seed)
     exact = judged_by.value if judged_by is not None else None
-    judged = judge(problem, witnesses, judged_by, lambda: loss_by_rounding(problem, seed))
+    judged = judge(problem, witnesses, judged_by, lambda: within(
+        problem, lambda at: loss_by_rounding(at, seed), lambda _: None, budget))
     found = {w.method: _digits(problem, w, judged, exact) for w in witnesses}
     verdict = pronounce(problem, witnesses, judged, found, digits)
-    said = formulas(problem, "symbolic" in named)
+    said = within(problem, lambda at: formulas(at, "symbolic" in named),
+                  lambda why: Formulas(proof=Proof(None, f"not tried: {why}")), budget)
     verdict, said = _with_proof(verdict, said, named)
     # At a kink any subgradient is an answer, also one that is no formula.
     asked = referee and verdict.kind in ("AGREE", "AGREE-BUT-UNRESOLVED")
@@ -153,6 +159,31 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
     at, everybody = problem.isolated(), [*witnesses, *([judged_by] if judged_by is not None else [])]
     return dataclasses.replace(_comparison(problem, verdict, rows, said, notes, seed),
                                measure=lambda: gather(at, everybody, judged, verdict.findings, seed))
+
+
+def _wide(problem: Problem, chosen: list[tuple[str, str | Function]], referee: str | bool, budget: float, seed: int,
+          places: int, notes: list[str]) -> Comparison:
+    """The comparison of a question with too many derivatives to look at each."""
+    named = [name for name, _ in chosen]
+    if referee and not any(method in _NUMERIC_NAMES for method in named):
+        chosen.append(("central", "central"))
+        notes.append("central was added as a witness that only evaluates f")
+    if referee is True or "referee" in named:
+        raise RefereeError(f"the referee moves each input, and {problem.columns} are judged through projections",
+                           "fewer inputs (argnums), a smaller example")
+    problem.depends = within(problem, _depends, lambda _: True, budget)
+    found = wide.look(problem, chosen, budget, seed, places)
+    last = within(problem, _last_look, lambda why: f"f is not deterministic: it answered at first, and then {why}",
+                  2 * budget)
+    if last is not None:
+        return _unanswered(problem, "NONDETERMINISTIC", last, seed)
+    asked = referee and found.verdict.kind in ("AGREE", "AGREE-BUT-UNRESOLVED")
+    beside = wide.beside(problem, found.whole, dict(chosen), budget, seed, places) if asked else []
+    verdict = _with_hidden(found.verdict, beside)
+    rows = [_row(found.small, w, found.judged, None) for w in found.witnesses]
+    rows = [dataclasses.replace(row, abridged=abridged(w.answer)) if w.ran else row
+            for row, w in zip(rows, found.witnesses)]
+    return _comparison(problem, verdict, rows, Formulas(), [*notes, *found.notes], seed)
 
 
 _NUMERIC_NAMES = ("central", "numeric", "forward-difference", "backward-difference")
@@ -245,7 +276,7 @@ def _precision_note(problem: Problem) -> list[str]:
     return [f"{kind}: numeric methods and the referee ran on the same point in float64"]
 
 
-def _referee(problem: Problem, digits: int, force: bool) -> Witness | None:
+def _referee(problem: Problem, digits: int, budget: float, force: bool) -> Witness:
     """The recorded program on numbers of ``digits`` digits."""
     import sympy  # noqa: F401  its import is not the referee's time
 
@@ -258,8 +289,12 @@ def _referee(problem: Problem, digits: int, force: bool) -> Witness | None:
     at = problem.isolated()
     at = at.raised() if problem.low_precision else at
     start = time.perf_counter()
+
+    def late(why: str) -> Any:
+        raise RefereeError(f"the referee was {why}" if why.startswith("stopped") else why, "a larger budget")
+
     try:
-        found = run(at.f, at.moving, at.kwargs, digits=digits)
+        found = within(at, lambda at: run(at.f, at.moving, at.kwargs, digits=digits), late, 2 * budget)
     except RefereeError as error:
         if force:
             raise

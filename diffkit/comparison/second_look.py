@@ -3,8 +3,9 @@
 Beside a pole of an ill-conditioned system, or above noise that looks like a slope, a ladder
 of steps can settle on a number and claim it.  When differences contradict a reference that other
 families share, that reference is held against f itself: if there is a range of steps, four
-in a row, where the plain central difference of f is the reference to a twentieth, then f
-confirms it there, and the claim was wrong.  A recording that misses part of f has no such range.
+in a row, where the plain central difference of f is the reference to a twentieth, and to a tenth of
+what the two are apart, then f confirms it there, and the claim was wrong.  A recording that misses part
+of f has no such range.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import numpy as np
 from diffkit.comparison.problem import Array, Problem
 
 _MOST, _IN_A_ROW = 24, 4
+_NEARER = 0.1
 
 
-def confirmed_by_f(problem: Problem, wrong: Array, reference: Array) -> Array:
-    """Entries of ``wrong`` where evaluations of f support the reference at some range of steps."""
+def confirmed_by_f(problem: Problem, wrong: Array, reference: Array, claimed: Array) -> Array:
+    """Entries of ``wrong`` where evaluations of f support the reference, not ``claimed``, at some range of steps."""
     found = np.zeros(wrong.shape, bool)
     columns = np.flatnonzero(wrong.any(axis=0))
     if len(columns) > _MOST or problem.low_precision or np.iscomplexobj(problem.point):
@@ -29,7 +31,9 @@ def confirmed_by_f(problem: Problem, wrong: Array, reference: Array) -> Array:
         if slopes is None:
             continue
         with np.errstate(all="ignore"):
-            near = np.abs(slopes - reference[:, column]) <= 0.05 * np.abs(reference[:, column])
+            right = reference[:, column]
+            gap = np.abs(claimed[:, column] - right)
+            near = np.abs(slopes - right) <= np.minimum(0.05 * np.abs(right), _NEARER * gap)
         near &= reference[:, column] != 0
         runs = np.lib.stride_tricks.sliding_window_view(near, _IN_A_ROW, axis=0).all(axis=-1).any(axis=0)
         found[:, column] = wrong[:, column] & runs

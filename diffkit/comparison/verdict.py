@@ -98,7 +98,7 @@ def pronounce(problem: Problem, witnesses: Sequence[Witness], judged: Judgement,
                 return Verdict(label, agree, finding.text, tuple(findings))
     named = _join([w.method for w in ran if w.claim is None or np.isfinite(w.claim).any()])
     size = problem.rows * problem.columns
-    entries = f"in all {size} entries" if size > 1 else "here"
+    entries = f"in all {size} {problem.unit}" if size > 1 else "here"
     if "unresolved" in kinds:
         finding = next(f for f in special if f.kind == "unresolved")
         if finding.count == size and judged.source != "referee" and NOISY in kinds:
@@ -159,6 +159,17 @@ def _unusable(witnesses: Sequence[Witness]) -> list[Finding]:
     return findings
 
 
+def errors_named(problem: Problem, w: Witness, reference: Array, wrong: Array, authority: str) -> Finding | None:
+    """The finding for one method whose wrong entries and right values are known from another's."""
+    if not wrong.any():
+        return None
+    nothing = np.zeros(wrong.shape, bool)
+    words = np.full(wrong.shape, "ok", "<U9")
+    judged = Judgement(reference, authority, {w.method: wrong}, nothing, nothing, nothing, words, reference,
+                       reference, nothing)
+    return _wrong(problem, [w], judged)[0]
+
+
 def _wrong(problem: Problem, witnesses: Sequence[Witness], judged: Judgement) -> list[Finding]:
     findings = []
     for w in witnesses:
@@ -194,6 +205,8 @@ def _shown(value: object, relative: float) -> str:
 def _authority(judged: Judgement, where: tuple[np.intp, ...]) -> str:
     if judged.source == "referee" and not judged.doubted[where]:
         return "the referee"
+    if judged.source not in ("", "referee"):
+        return judged.source
     return "another method" if judged.undecided[where] else "the majority"
 
 
@@ -280,8 +293,9 @@ def _special(problem: Problem, witnesses: Sequence[Witness], judged: Judgement) 
         findings.append(_ill(problem, witnesses, judged))
     if judged.unresolved.any():
         count = int(judged.unresolved.sum())
-        add("unresolved", judged.unresolved, f"{count} of {judged.unresolved.size} entries are not confirmed by two "
-            "independent families to three digits{place}")
+        size = judged.unresolved.size
+        add("unresolved", judged.unresolved, f"{count} of {size} {problem.unit} are not confirmed by "
+            "two independent families to three digits{place}")
     for leaf, name in _constant_leaves(problem, judged):
         del leaf
         findings.append(Finding("constant", "", (name,), 1, f"the derivative by {name} is zero here"))
