@@ -302,6 +302,9 @@ def _matmul(call: Call) -> Any:
     if left and not right and rank_a == rank_b == 2:  # one product of matrices instead of many
         rows = RESHAPE(a, shape=(call.size * a.shape[1], a.shape[2])) @ b
         return RESHAPE(rows, shape=(call.size, a.shape[1], b.shape[1]))
+    if right and not left and rank_a == rank_b == 2 and b.shape[2] == 1:
+        columns = RESHAPE(b, shape=b.shape[:2]) @ TRANSPOSE(a, axes=(1, 0))
+        return RESHAPE(columns, shape=(call.size, a.shape[0], 1))
     first, second = call.aligned()
     return first @ second
 

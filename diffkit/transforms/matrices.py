@@ -1,7 +1,7 @@
 """Whole matrices of derivatives (jacobian, hessian), and elementwise derivatives.
 
-A Jacobian is a sweep for each entry of the result or a dual run for each entry of the
-argument, whichever is fewer.
+A Jacobian is the pull of a unit cotangent for each entry of the result or the push of a
+unit tangent for each entry of the argument, whichever is fewer, in chunks (``directions``).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from diffkit.errors import InputError, NotScalarError
 from diffkit.masked import attempts, careful
 from diffkit.traced import sample
 from diffkit.transforms.complexes import from_pulls
+from diffkit.transforms.directions import reshaped, rows_of
 from diffkit.transforms.expansions import nth_by_series, whole_order
 from diffkit.transforms.gradient import grad
 from diffkit.transforms.methods import forward_blocks, hessian_by, jacobian_by
@@ -28,9 +29,9 @@ from diffkit.transforms.running import Function, is_worth_care, name_of, zero_of
 def jacobian(f: Function, argnums: Argnums = 0, method: str = "auto", has_aux: bool = False) -> Function:
     """All derivatives of all results: arrays of shape ``out.shape + in.shape``.
 
-    ``method`` is "reverse" (a sweep for each entry of the result), "forward" (a run for
-    each entry of the argument), "auto" (whichever is fewer), "symbolic", "numeric" or
-    "complex-step".  Containers: the result's container, each leaf holding the argument's.
+    ``method`` is "reverse" (rows, by batched sweeps), "forward" (columns, by batched runs on
+    dual numbers), "auto" (whichever are fewer), "symbolic", "numeric" or "complex-step".
+    Containers: the result's container, each leaf holding the argument's.
 
     >>> import numpy as np
     >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
@@ -63,34 +64,18 @@ def jacobian(f: Function, argnums: Argnums = 0, method: str = "auto", has_aux: b
 
 
 def jacobian_rows(run: Linearized, moving: Moving) -> list[list[Any]]:
-    """For each result of a run the blocks of its Jacobian, a sweep an entry."""
+    """For each result of a run the blocks of its Jacobian, swept in chunks of rows."""
     blocks = []
     for out, node in zip([zero_of(out) for out in run.outs], run.marks):
-        rows = []
-        for entry in range(out.size):
-            row = run.pull_seeds(_seed(out, node, entry, 1), structural=True)
-            if node is not None and node.dtype.kind == "c":
-                other = run.pull_seeds(_seed(out, node, entry, -1j), structural=True)
-                row = [from_pulls(a, b, leaf) for a, b, leaf in zip(row, other, moving.leaves)]
-            rows.append(row)
-        blocks.append([_stack([row[i] for row in rows], out.shape, leaf)
-                       for i, leaf in enumerate(moving.leaves)])
+        rows = rows_of(run, node, out.shape)
+        if rows is None:
+            rows = [np.zeros((out.size, *leaf.shape), leaf.dtype) for leaf in moving.leaves]
+        elif node is not None and node.dtype.kind == "c":
+            others = rows_of(run, node, out.shape, -1j)
+            rows = [np.stack([from_pulls(a, b, leaf) for a, b in zip(one, other)])
+                    for one, other, leaf in zip(rows, others or [], moving.leaves)]
+        blocks.append([reshaped(row, out.shape + tuple(leaf.shape)) for row, leaf in zip(rows, moving.leaves)])
     return blocks
-
-
-def _seed(out: Any, node: Any, entry: int, value: complex) -> list[tuple[Any, Any]]:
-    """The cotangent that is ``value`` at one entry of one result."""
-    if node is None:
-        return []
-    seed = np.zeros(out.size, node.dtype)
-    seed[entry] = value
-    return [(node, seed.reshape(out.shape)[()])]
-
-
-def _stack(rows: list[Any], front: tuple[int, ...], leaf: Any) -> Any:
-    if not rows:
-        return np.zeros(front + tuple(leaf.shape), leaf.dtype)
-    return np.reshape(np.stack(rows), front + tuple(leaf.shape))
 
 
 def hessian(f: Function, argnums: Argnums = 0, method: str = "auto") -> Function:

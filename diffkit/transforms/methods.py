@@ -20,6 +20,7 @@ from diffkit.arguments import Argnums, Moving, split
 from diffkit.errors import InputError
 from diffkit.traced import is_traced
 from diffkit.transforms.complexes import from_pushes
+from diffkit.transforms.directions import Linear, chunk_width, images, reshaped
 from diffkit.transforms.products import push
 from diffkit.transforms.running import Function, scalar_result, split_aux, zero_of
 
@@ -116,29 +117,34 @@ def _refuse(method: str, known: tuple[str, ...]) -> None:
 
 
 def forward_blocks(f: Function, moving: Moving, kwargs: dict[str, Any], has_aux: bool) -> Blocks:
-    """By dual numbers: a run for each entry of the arguments."""
-    columns: list[list[list[Any]]] = []       # [leaf][entry][out]
+    """By dual numbers: a run for each chunk of the arguments' entries."""
     result: Any = None
+    widest = moving.leaves
 
-    def along(number: int, entry: int, value: complex) -> list[Any]:
-        nonlocal result
-        tangents = [np.zeros(x.shape, x.dtype) for x in moving.leaves]
+    def pushed(number: int) -> Linear:
+        def along(direction: Any) -> Any:
+            nonlocal result
+            tangents = [np.zeros(x.shape, x.dtype) for x in moving.leaves]
+            tangents[number] = direction
+            result = push(f, moving, moving.leaves, tangents, kwargs, has_aux, structural=True)
+            return tree.flatten(result[1])[0]
+        return along
+
+    def columns(number: int, value: complex) -> list[Any]:
         leaf = moving.leaves[number]
-        seed = np.zeros(leaf.size, leaf.dtype)
-        seed[entry] = value
-        tangents[number] = seed.reshape(leaf.shape)[()]
-        result = push(f, moving, moving.leaves, tangents, kwargs, has_aux, structural=True)
-        return tree.flatten(result[1])[0]
+        return images(pushed(number), tuple(leaf.shape), leaf.dtype, chunk_width(widest), value)
 
+    found: list[Any] = []                      # [leaf][out], the leaf's entries along the first axis
     for number, leaf in enumerate(moving.leaves):
-        columns.append([])
-        for entry in range(leaf.size):
-            moves = along(number, entry, 1)
-            if leaf.dtype.kind == "c":
-                outs, _ = tree.flatten(result[0])
-                moves = [from_pushes(a, b, np.iscomplexobj(out))
-                         for a, b, out in zip(moves, along(number, entry, 1j), outs)]
-            columns[-1].append(moves)
+        found.append(None)
+        if not leaf.size:
+            continue
+        moves = columns(number, 1)
+        outs, _ = tree.flatten(result[0])
+        if leaf.dtype.kind == "c":
+            moves = [np.stack([from_pushes(a, b, np.iscomplexobj(out)) for a, b in zip(one, other)])
+                     for one, other, out in zip(moves, columns(number, 1j), outs)]
+        found[-1] = moves
     if result is None:  # nothing moves: one plain run tells the result's shapes
         out, aux = split_aux(f(*moving.merge(moving.leaves), **kwargs), has_aux, None)
     else:
@@ -147,14 +153,9 @@ def forward_blocks(f: Function, moving: Moving, kwargs: dict[str, Any], has_aux:
     values = []
     for k, one in enumerate(outs):
         zero = zero_of(one)
-        row = []
-        for leaf, entries in zip(moving.leaves, columns):
-            if entries:
-                stacked = np.stack([moves[k] for moves in entries], axis=-1)
-                row.append(np.reshape(stacked, zero.shape + tuple(leaf.shape)))
-            else:
-                row.append(np.zeros(zero.shape + tuple(leaf.shape), zero.dtype))
-        values.append(row)
+        values.append([np.zeros(zero.shape + tuple(leaf.shape), zero.dtype) if moves is None
+                       else reshaped(np.moveaxis(moves[k], 0, -1), zero.shape + tuple(leaf.shape))
+                       for leaf, moves in zip(moving.leaves, found)])
     return Blocks(outs, structure, values, aux)
 
 
