@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from diffkit.custom.black_box import black_box
     from diffkit.custom.checkpoint import checkpoint
     from diffkit.custom.implicit import implicit
+    from diffkit.custom.loops import checkpointed_loop
     from diffkit.custom.rules import custom_jvp, custom_vjp
     from diffkit.transforms import (
         derivative,
@@ -60,6 +61,7 @@ __all__ = [
     "black_box",
     "candidates",
     "checkpoint",
+    "checkpointed_loop",
     "compare",
     "compile",
     "custom_jvp",
@@ -99,6 +101,7 @@ _HOMES = {
     "Comparison": "comparison",
     "black_box": "custom",
     "checkpoint": "custom",
+    "checkpointed_loop": "custom",
     "compare": "comparison",
     "compile": "compiling",
     "custom_jvp": "custom",

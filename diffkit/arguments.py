@@ -70,7 +70,8 @@ def split(args: tuple[Any, ...], argnums: Argnums, f: Callable[..., Any], holomo
     """
     single = type(argnums) is int
     if single and type(args[0] if args else None) in _ATOMS and argnums == 0:
-        return Moving(args, (0,), [leaf(args[0], f, args, 0, holomorphic)], _ONE_LEAF, True)
+        return Moving(args, (0,), [leaf(args[0], f, 0, lambda number: argument_names(f, args)[number], holomorphic)],
+                      _ONE_LEAF, True)
     wanted = tuple(argnums) if isinstance(argnums, (tuple, list)) else (argnums,)
     positions = []
     for number in wanted:
@@ -91,19 +92,17 @@ def split(args: tuple[Any, ...], argnums: Argnums, f: Callable[..., Any], holomo
         empty = next(p for p in positions if not tree.flatten(args[p])[0])
         raise InputError(f"argument {empty} of {_name(f)} is {args[empty]!r}: there is no array to differentiate",
                          "another argnums")
-    names: list[str] = []
-    leaves = []
-    for number, value in enumerate(values):
-        if type(value) is not np.ndarray or value.dtype.kind != "f":
-            if not names:
-                names = [path for p in positions for path in tree.paths(args[p], argument_names(f, args)[p])]
-            value = leaf(value, f, args, names[number], holomorphic)
-        leaves.append(value)
+
+    def name(number: int) -> str:
+        return [path for p in positions for path in tree.paths(args[p], argument_names(f, args)[p])][number]
+
+    leaves = [value if type(value) is np.ndarray and value.dtype.kind == "f"
+              else leaf(value, f, number, name, holomorphic) for number, value in enumerate(values)]
     return Moving(args, tuple(positions), leaves, structure, single)
 
 
-def leaf(value: Any, f: Callable[..., Any], args: tuple[Any, ...], name: str | int, holomorphic: bool) -> Any:
-    """A leaf as a floating array or NumPy scalar; anything else is refused by name."""
+def leaf(value: Any, f: Callable[..., Any], number: int, name: Callable[[int], str], holomorphic: bool) -> Any:
+    """A leaf as a floating array or NumPy scalar; anything else is refused by its ``name(number)``."""
     kind = type(value)
     if kind is float:
         return np.float64(value)
@@ -126,9 +125,7 @@ def leaf(value: Any, f: Callable[..., Any], args: tuple[Any, ...], name: str | i
                 return np.asarray(value)  # a subclass (memmap, matrix) moves as a plain array
             if code in "iu":
                 return value.astype(np.float64)
-    if isinstance(name, int):
-        name = argument_names(f, args)[name]
-    what = f"{name} of {_name(f)} is {_describe(value)}"
+    what = f"{name(number)} of {_name(f)} is {_describe(value)}"
     if kind is bool or (hasattr(value, "dtype") and value.dtype.kind == "b"):
         raise InputError(f"{what}: a truth value has no derivative", "x.astype(float), or another argnums")
     raise InputError(f"{what}: it can't be differentiated with respect to",

@@ -8,7 +8,7 @@ adjoint of indexing adds into that buffer directly, so n reads of x[i] cost O(n)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FunctionType
 from typing import Any
 
@@ -44,7 +44,23 @@ def sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequence
     return [None if cotangents[node.index] is None else cotangents[node.index][0] for node in wanted]
 
 
-def _sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequence[Node]) -> list[Any]:
+def sweep_once(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequence[Node]) -> list[Any]:
+    """The plain sweep, which leaves nothing of the tape: each node's memory is freed behind it."""
+    return _sweep(nodes, seeds, wanted, _freeing)
+
+
+def _freeing(nodes: list[Node], last: int) -> Iterator[int]:
+    for i in range(last, -1, -1):
+        yield i
+        nodes[i].saved, nodes[i].parents = None, ()
+
+
+def _backwards(nodes: list[Node], last: int) -> Iterable[int]:
+    return range(last, -1, -1)
+
+
+def _sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequence[Node],
+           backwards: Callable[[list[Node], int], Iterable[int]] = _backwards) -> list[Any]:
     """The plain sweep."""
     cotangents: list[Any] = [None] * len(nodes)
     # Whether a buffer was made by this sweep (and may be added into).
@@ -56,7 +72,7 @@ def _sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequenc
         last = max(last, i)
     quiet = silence()  # what is not finite shows in the result
     try:
-        for i in range(last, -1, -1):
+        for i in backwards(nodes, last):
             g = cotangents[i]
             if g is None:
                 continue

@@ -12,8 +12,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from diffkit import tree
+from diffkit.arguments import split
 from diffkit.buffers import settle
 from diffkit.custom.calls import Callee, Function, Operation
+from diffkit.masked import CAREFUL, holds_nan
+from diffkit.reverse import sweep_once
+from diffkit.rules.kinds import conform
 
 
 class _Checkpointed(Operation):
@@ -42,12 +46,27 @@ class _Checkpointed(Operation):
         return checkpoint(pushed)(list(args), tuple(tangents[i] for i in active))
 
     def pull_filled(self, g: Any, y: Any, args: Sequence[Any], active: tuple[int, ...]) -> Sequence[Any]:
-        from diffkit.transforms import vjp
-
         def pulled(args: Any, g: Any) -> Any:
-            return vjp(self._moving(args, active), *(args[i] for i in active))[1](g)
+            return _pull_once(self._moving(args, active), tuple(args[i] for i in active), g)
 
         return checkpoint(pulled)(list(args), g)  # type: ignore[no-any-return]
+
+
+def _pull_once(f: Function, args: tuple[Any, ...], g: Any) -> Any:
+    """``vjp(f, *args)[1](g)``, freeing the tape on the way."""
+    from diffkit.transforms.products import Linearized, vjp
+    from diffkit.transforms.running import finish
+    moving = split(args, tuple(range(len(args))), f)
+    run = Linearized(f, moving, {})
+    if not CAREFUL.get() and not run.split:
+        seeds = [(node, conform(c, node.shape, node.dtype)) for node, c in zip(run.marks, run.cotangents(g))
+                 if node is not None]
+        leaves, nodes, wanted = run.leaves, run.nodes, run.wanted
+        del run  # its results too
+        found = sweep_once(nodes, seeds, wanted)
+        if not any(c is not None and holds_nan(c) for c in found):
+            return moving.answer(finish(found, leaves))
+    return vjp(f, *args)[1](g)
 
 
 class checkpoint(Callee):
