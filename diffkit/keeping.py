@@ -59,7 +59,7 @@ def same_bits(a: Any, b: Any) -> bool:
 
 def apart(leaf: Any) -> Any:
     """A leaf that moves, as an array of the run's own; laid out alike, so that what is a view stays one."""
-    if type(leaf) is not np.ndarray:
+    if type(leaf) is not np.ndarray or is_frozen(leaf):
         return leaf
     if leaf.flags.c_contiguous or leaf.flags.f_contiguous:
         return leaf.copy("K")

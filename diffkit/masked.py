@@ -22,7 +22,8 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,15 +56,28 @@ def careful() -> Iterator[None]:
 
 def holds_nan(value: Any) -> bool:
     """Whether the bottom of a derivative holds a NaN.  Cheap: one reduction."""
-    if is_traced(value):
-        return bool(value.level.peek(value, holds_nan))
-    if type(value) is np.ndarray:
-        if value.dtype.kind not in "fc":
-            return False
-        quiet = silence()  # inf - inf, or an overflow
-        value = value.dot(value) if value.ndim == 1 else np.add.reduce(value, axis=None)
+    return one_holds_nan((value,))
+
+
+def one_holds_nan(values: Iterable[Any]) -> bool:
+    """Whether the bottom of any derivative (None: there is none) holds a NaN."""
+    quiet = silence()  # inf - inf, or an overflow
+    try:
+        for value in values:
+            if type(value) is np.ndarray:
+                kind = value.dtype.kind
+                if kind == "f" and value.flags.c_contiguous:
+                    value = value.reshape(-1)  # the sum of squares: quicker, and without inf - inf
+                elif kind not in "fc":
+                    continue
+                value = value.dot(value) if value.ndim == 1 else np.add.reduce(value, axis=None)
+            elif is_traced(value):
+                value = math.nan if value.level.peek(value, holds_nan) else 0.0
+            if value != value:
+                return True
+        return False
+    finally:
         restore(quiet)
-    return bool(value != value)
 
 
 def seed(value: Any, structural: bool) -> Masked:

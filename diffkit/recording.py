@@ -43,10 +43,11 @@ class TapeLevel(Level):
 
     def lift(self, value: Any) -> Traced:
         """An input of the run, as an array of its own."""
-        node = Node(None, None, {}, (), (), len(self.nodes), value.shape, value.dtype)
+        node = Node(None, None, _NOTHING, (), (), len(self.nodes), value.shape, value.dtype)
         self.nodes.append(node)
         own = apart(value)
-        self.lifted.append((value, own))
+        if own is not value:
+            self.lifted.append((value, own))
         return Traced(self, own, node)
 
     def check_untouched(self) -> None:
@@ -143,10 +144,21 @@ class TapeLevel(Level):
                 return self.unary(rule, args[0])
             if len(args) == 2:
                 return self.binary(rule, *args)
+        elif len(args) == 1 and not rule.is_flat and rule.outputs is None:
+            return self._single(rule, args[0], params)
         return self._general(rule, args, params)
 
+    def _single(self, rule: Rule, x: Traced, params: dict[str, Any]) -> Traced:
+        """``_general`` for one argument (sums, reshapes, transposes): there is nothing to ask."""
+        value = x.value
+        y = rule.call(value, **params)
+        saved = rule.save(y, (value,), _FIRST)
+        node = Node(rule, saved, params, _FIRST, (x.mark,), len(self.nodes), y.shape, y.dtype)
+        self.nodes.append(node)
+        return Traced(self, y, node)
+
     def _general(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        values: list[Any] = []
+        values = list(args)
         parents = []
         active = []
         captured = False
@@ -154,11 +166,9 @@ class TapeLevel(Level):
             if type(arg) is Traced and arg.level is self:
                 active.append(position)
                 parents.append(arg.mark)
-                values.append(arg.value)
-            else:
-                if type(arg) in _MUTABLE:
-                    captured = True
-                values.append(arg)
+                values[position] = arg.value
+            elif type(arg) in _MUTABLE:
+                captured = True
         y = rule.call(*values, **params)
         if rule.is_flat:
             return y
@@ -168,11 +178,13 @@ class TapeLevel(Level):
                 if position not in where and type(value) in _MUTABLE and rule.reads(position, where):
                     values[position] = self._protect(value)
         saved = rule.save(y, values, where)
-        several = rule.outputs is not None
-        node = Node(rule, saved, params, where, parents, len(self.nodes),
-                    None if several else y.shape, None if several else y.dtype)
+        if rule.outputs is None:
+            node = Node(rule, saved, params, where, parents, len(self.nodes), y.shape, y.dtype)
+            self.nodes.append(node)
+            return Traced(self, y, node)
+        node = Node(rule, saved, params, where, parents, len(self.nodes), None, None)
         self.nodes.append(node)
-        return self._several(node, y) if several else Traced(self, y, node)
+        return self._several(node, y)
 
     def write(self, rule: Rule, a: Any, index: Any, value: Any, write: Callable[..., Any]) -> Any:
         """A write to an array that its buffer owns: in place, because no node keeps the entries."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from diffkit import buffers, masked
-from diffkit.masked import CAREFUL, holds_nan
+from diffkit.masked import CAREFUL, one_holds_nan
 from diffkit.quiet import restore, silence
 from diffkit.recording import TapeLevel
 from diffkit.rules import kinds
@@ -35,10 +35,7 @@ def sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequence
     """
     if not CAREFUL.get():
         found = _sweep(nodes, seeds, wanted)
-        for c in found:
-            if c is not None and holds_nan(c):
-                break
-        else:
+        if not one_holds_nan(found):
             return found
     cotangents = masked.sweep(nodes, seeds, structural)
     return [None if cotangents[node.index] is None else cotangents[node.index][0] for node in wanted]

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+# Never written to; not frozen, because a frozen one takes three times as long to make.
+@dataclasses.dataclass(slots=True, unsafe_hash=True)
 class Structure:
     """The shape of a container without its leaves.
 
@@ -34,6 +35,8 @@ class Structure:
 
 
 LEAF = Structure(None)
+#: Types that were found to be leaves: they need not be asked again.
+_leaf_types: set[type] = set()
 
 
 def _items(tree: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]] | None:
@@ -41,6 +44,8 @@ def _items(tree: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]] | None:
     kind = type(tree)
     if tree is None:
         return (), ()
+    if kind is list or kind is tuple:
+        return tuple(range(len(tree))), tree
     if issubclass(kind, dict):
         return tuple(tree), tuple(tree.values())
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
@@ -67,14 +72,21 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
 
 
 def _flatten(tree: Any, leaves: list[Any]) -> Structure:
+    kind = type(tree)
+    if kind in _leaf_types:
+        leaves.append(tree)
+        return LEAF
+    if kind is dict:
+        return Structure(dict, tuple(tree), tuple([_flatten(child, leaves) for child in tree.values()]))
     items = _items(tree)
     if items is None:
+        if kind.__module__ in ("builtins", "numpy"):  # a class of the user's may be gone some day
+            _leaf_types.add(kind)
         leaves.append(tree)
         return LEAF
     keys, children = items
-    kind = type(tree)
     plain = kind in (tuple, list, dict, type(None)) or hasattr(kind, "_fields")
-    return Structure(kind, keys, tuple(_flatten(child, leaves) for child in children),
+    return Structure(kind, keys, tuple([_flatten(child, leaves) for child in children]),
                      None if plain else tree)
 
 
@@ -99,7 +111,9 @@ def _unflatten(structure: Structure, source: Iterator[Any]) -> Any:
         return next(source)
     if kind is type(None):
         return None
-    values = [_unflatten(child, source) for child in structure.children]
+    values = [next(source) if child is LEAF else _unflatten(child, source) for child in structure.children]
+    if kind is list:
+        return values
     if structure.prototype is None:
         if kind is dict:
             return dict(zip(structure.keys, values))

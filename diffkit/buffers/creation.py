@@ -225,12 +225,11 @@ def lister(original: Any) -> Callable[..., Any]:
     """A function of NumPy's that takes lists without asking what is in them."""
     @functools.wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
-        for arg in args:
+        for arg in (*args, *kwargs.values()) if kwargs else args:
             if type(arg) is list or type(arg) is tuple:
                 break
-        else:
-            if not kwargs:
-                return original(*args)
+        else:  # what is traced will be asked
+            return original(*args, **kwargs)
         if is_running() and (holds_traced(args) or holds_traced(tuple(kwargs.values()))):
             return _dispatched(original, *args, **kwargs)
         return original(*args, **kwargs)

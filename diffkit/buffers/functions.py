@@ -126,7 +126,10 @@ def _read(value: Any) -> Any:
 
 def _apart(result: Traced, args: tuple[Any, ...]) -> Traced:
     """A result that NumPy would have made anew, though its rule may give an argument or a part of one."""
-    if getattr(result, "source", None) is not None or any(result is arg for arg in args):
+    for arg in args:
+        if arg is result:
+            return _apart(Traced(result.level, result.value, result.mark), ())
+    if hasattr(result, "source") and result.source is not None:
         result = Traced(result.level, result.value, result.mark)
     if result.value.shape and 0 in layout(result).strides:  # broadcast: NumPy's would have memory of its own
         return in_order(result, "C")  # type: ignore[no-any-return]

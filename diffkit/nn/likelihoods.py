@@ -11,6 +11,7 @@ gradient needs.  Weights and reductions as in :mod:`diffkit.nn.losses`.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -111,6 +112,13 @@ def cross_entropy(logits: Any, target: Any, label_smoothing: float = 0.0, class_
     return _categorical("cross_entropy", surprise, target, label_smoothing, class_weight, sample_weight, reduction)
 
 
+@functools.lru_cache(maxsize=64)
+def _numbers(classes: int) -> Any:
+    numbers = np.arange(classes)
+    numbers.flags.writeable = False
+    return numbers
+
+
 def _categorical(owner: str, surprise: Any, target: Any, smoothing: float, class_weight: Any, sample_weight: Any,
                  reduction: Reduction) -> Any:
     """The losses from the surprise −log p of every class."""
@@ -126,7 +134,7 @@ def _categorical(owner: str, surprise: Any, target: Any, smoothing: float, class
         class_weight = like(class_weight, surprise)
     if target.shape == surprise.shape[:-1]:
         check_labels(owner, target, classes)
-        chosen = target.reshape(target.shape + (1,)) == np.arange(classes)
+        chosen = target.reshape(target.shape + (1,)) == _numbers(classes)
         picked = np.where(chosen, surprise, 0.0)
         count = math.prod(target.shape)
         if reduction == "mean" and class_weight is None and sample_weight is None and not smoothing and count:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.rules.calls import NO_VALUE, as_array, is_traced, plain, refuse, refuse_out
+from diffkit.rules.choosing import choose as _choose
 from diffkit.rules.domains import ANY, REAL
 from diffkit.rules.indexing import SCATTER, TAKE_ALONG
 from diffkit.rules.kinds import answers, general
@@ -22,8 +23,14 @@ def _where_jvp(y: Any, args: Any, tangents: Any) -> Any:
     return np.where(condition, 0 if ta is None else ta, 0 if tb is None else tb)
 
 
-WHERE = general(np.where, jvp=_where_jvp,
-                vjp=lambda g, y, args: (None, np.where(args[0], g, 0), np.where(args[0], 0, g)),
+def _where_vjp(g: Any, y: Any, args: Any) -> Any:
+    condition, x, z = args
+    return (None, None if type(x) in _NUMBERS else _choose(condition, g, 0),
+            None if type(z) in _NUMBERS else _choose(condition, 0, g))
+
+
+_NUMBERS = (int, float, complex, bool)
+WHERE = general(np.where, jvp=_where_jvp, vjp=_where_vjp, call=_choose,
                 symbol="Piecewise((y, x), (z, True))", domain=(ANY, REAL, REAL))
 
 
@@ -39,7 +46,7 @@ def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
 
 def _entries(value: Any) -> Any:
     """Python's numbers stay as they are: they have no precision of their own."""
-    return value if type(value) in (int, float, complex, bool) else as_array(value)
+    return value if type(value) in _NUMBERS else as_array(value)
 
 
 @answers(np.select)

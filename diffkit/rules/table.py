@@ -128,10 +128,11 @@ def conform(value: Any, shape: tuple[int, ...], dtype: Any) -> Any:
         if extra < 0:
             value = np.broadcast_to(value, shape)
         else:
-            axes = tuple(range(extra)) + tuple(
-                i + extra for i, n in enumerate(shape) if n == 1 and found[i + extra] != 1)
-            if axes:
-                value = np.sum(value, axis=axes)
+            axes = tuple(range(extra))
+            if found[extra:] != shape:
+                axes += tuple([i + extra for i, n in enumerate(shape) if n == 1 and found[i + extra] != 1])
+            if axes:  # for arrays what np.sum comes to
+                value = (np.add.reduce if type(value) is np.ndarray else np.sum)(value, axis=axes)
             if value.shape != shape:
                 size = 1
                 for n in shape:

@@ -27,6 +27,7 @@ class Holding:
     """Own copies of ``params``: ``params`` is what the loss sees, ``held`` what the optimizer moves."""
 
     def __init__(self, params: Any, optimizer: Optimizer) -> None:
+        self._optimizer = optimizer
         leaves, self._structure = tree.flatten(params)
         dtypes = {leaf.dtype if type(leaf) is np.ndarray else None for leaf in leaves}
         masked = any(getattr(part, "mask", None) is not None for part in optimizer.parts())
@@ -35,8 +36,7 @@ class Holding:
         if self.joined:
             self._shapes = [leaf.shape for leaf in leaves]
             self._ends = np.cumsum([leaf.size for leaf in leaves])[:-1]
-            self.held = np.concatenate([leaf.reshape(-1) for leaf in leaves])
-            self.params = self.spread(self.held)
+            self._show(np.concatenate([leaf.reshape(-1) for leaf in leaves]))
         else:
             self.held = self.params = copied(params)
 
@@ -53,9 +53,22 @@ class Holding:
             return grads
         return np.concatenate([leaf.reshape(-1) for leaf in leaves_of(grads)])
 
-    def move(self, held: Any) -> None:
-        """Take what the optimizer made of ``held``, which it may write over."""
+    def step(self, joined: Any, state: dict[str, Any]) -> dict[str, Any]:
+        """Let the optimizer move the parameters by a gradient; returns its new state."""
         if not self.joined:
-            self.held = self.params = held
-        elif held is not self.held:
-            self.held, self.params = held, self.spread(held)
+            self.held, state = self._optimizer.step(self.held, joined, state, check=False, donate=True)
+            self.params = self.held
+            return state
+        self.held.flags.writeable = True
+        try:
+            held, state = self._optimizer.step(self.held, joined, state, check=False, donate=True)
+        finally:
+            self.held.flags.writeable = False
+        if held is not self.held:
+            self._show(held)
+        return state
+
+    def _show(self, held: Any) -> None:
+        """Take ``held`` and show it to the loss: in views, read-only, so that a gradient need not copy them."""
+        held.flags.writeable = False
+        self.held, self.params = held, self.spread(held)

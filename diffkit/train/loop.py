@@ -165,8 +165,7 @@ class Loop:
                 raise diverged(value, grads, holding.params, self.data, self.state["step"], epoch)
             if clip is not None and norm > clip:
                 joined, _ = clip_global_norm(joined, clip)
-            held, self.state = optimizer.step(held, joined, self.state, check=False, donate=True)
-            holding.move(held)
+            self.state = holding.step(joined, self.state)
             total += value * rows
             norms += norm
             if watches:

@@ -56,4 +56,6 @@ def stop_gradient(x: Any) -> Any:
     >>> grad(lambda x: x * stop_gradient(x))(3.0)
     np.float64(3.0)
     """
+    if is_traced(x):
+        return STOP_GRADIENT(x)
     return tree.map(lambda leaf: STOP_GRADIENT(leaf) if is_traced(leaf) else leaf, x)
