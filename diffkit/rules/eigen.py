@@ -8,8 +8,9 @@ What differs from the textbook is what is done where that formula ends:
 
 *Repeated eigenvalues.*  A group of equal eigenvalues shares its derivative equally (the
 minimum-norm subgradient, as for ties of ``max``), so functions of all of them, and the
-largest alone, come out right.  Eigenvectors of such a group are an arbitrary basis:
-a result that leans on them is refused (in forward mode their tangent is NaN).
+largest alone, come out right.  Eigenvectors of such a group are an arbitrary basis: in
+forward mode their tangent is NaN (the transform asks reverse mode then), in reverse mode
+``repeated`` finds the derivative of what does not depend on the basis, and refuses the rest.
 
 *Triangles.*  eigh reads one triangle of its argument; only that one moves.
 
@@ -24,62 +25,23 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.errors import DegenerateError
 from diffkit.rules.calls import as_array
 from diffkit.rules.kinds import answers, general
 from diffkit.rules.linalg import INV, adjoint, diagonal_of, hermitian_from, real_of, stored_part, swap
-
-
-def gaps(w: Any) -> Any:
-    """w_j - w_i, and where the two are equal to within their rounding errors."""
-    difference = w[..., None, :] - w[..., :, None]
-    n = w.shape[-1]
-    limit = 4 * n * float(np.finfo(w.dtype).eps) * (np.max(np.absolute(w), axis=-1) if n else 0)
-    return difference, np.absolute(difference) <= np.reshape(limit, (*w.shape[:-1], 1, 1))
-
-
-def has_groups(equal: Any) -> bool:
-    """Whether any two different ones are equal (on a recording level, a path condition)."""
-    return bool(np.any(equal & ~np.eye(equal.shape[-1], dtype=bool)))
-
-
-def in_group(equal: Any) -> Any:
-    """Which ones are repeated."""
-    return np.any(equal & ~np.eye(equal.shape[-1], dtype=bool), axis=-1)
-
-
-def shared(d: Any, equal: Any) -> Any:
-    """The mean over each group."""
-    weights = equal / np.sum(equal, axis=-1, keepdims=True)
-    return np.sum(weights.astype(d.dtype) * d[..., None, :], axis=-1)
-
-
-def divided(difference: Any, equal: Any) -> Any:
-    """1 / (w_j - w_i), 0 within a group."""
-    return np.where(equal, 0, 1 / np.where(equal, 1, difference))
-
-
-def refuse(what: str, want: str) -> DegenerateError:
-    """The error for a result that leans on an arbitrary choice of vectors."""
-    return DegenerateError(f"the derivative of {what} is not defined", want,
-                           "a function of the eigenvalues or singular values alone is differentiated there: "
-                           "call np.linalg.eigvalsh, eigvals or svdvals for them")
-
-
-def check_group(name: str, repeated: Any, values: Any, *vectors: Any) -> None:
-    """Refuse a cotangent that reaches repeated values and comes from vectors, too.
-
-    Even where the vectors' cotangent is 0: of ``(v * log(w)) @ v^H`` at the identity it is,
-    and what that result needs is not in the cotangents any more.
-    """
-    touched = False if values is None else values != 0
-    for g in vectors:
-        if g is not None:
-            touched = touched | np.any(g != 0, axis=-2)
-    if any(g is not None for g in vectors) and bool(np.any(repeated & touched)):
-        raise refuse(f"{name} with repeated values",
-                     "a function of the values alone, of other vectors, or a matrix with distinct values: the "
-                     "vectors of a repeated value are an arbitrary basis")
+from diffkit.rules.repeated import (
+    SPLITTING,
+    RepeatedValuesError,
+    divided,
+    gaps,
+    has_groups,
+    in_group,
+    refuse,
+    refuse_group,
+    shared,
+    split,
+    vectors_lost,
+    within_groups,
+)
 
 
 def lost(inner: Any, equal: Any) -> Any:
@@ -91,6 +53,7 @@ def lost(inner: Any, equal: Any) -> Any:
     spread = np.absolute(np.where(np.eye(n, dtype=bool), 0, inner)) + np.absolute(
         diagonal[..., None, :] - diagonal[..., :, None])
     limit = 100 * n * float(np.finfo(inner.dtype).eps) * np.max(np.absolute(inner), axis=(-2, -1))
+    vectors_lost[0] += 1
     return np.any(equal & (spread > np.reshape(limit, (*inner.shape[:-2], 1, 1))), axis=-2)
 
 
@@ -110,7 +73,7 @@ def _eigh_jvp(y: Any, args: Any, tangents: Any, UPLO: str) -> Any:
     dw = real_of(diagonal_of(inner))
     dv = v @ (divided(difference, equal) * inner)
     if has_groups(equal):
-        dw = shared(dw, equal)
+        dw = dw if SPLITTING.get() is not None else shared(dw, equal)
         dv = np.where(lost(inner, equal)[..., None, :], np.nan, dv)
     if v.dtype.kind == "c":
         row, usable = _phase_row(v, UPLO)
@@ -123,13 +86,18 @@ def _eigh_vjp(g: Any, y: Any, args: Any, UPLO: str) -> Any:
     w, v = y
     gw, gv = g
     difference, equal = gaps(w)
-    if has_groups(equal):
-        check_group("eigh", in_group(equal), gw, gv)
-        gw = None if gw is None else shared(gw, equal)
+    groups = has_groups(equal)
+    if groups and SPLITTING.get() is None:
+        if gv is not None:
+            raise refuse_group("eigh", RepeatedValuesError)
+        gw = shared(gw, equal)
     inner: Any = 0 if gw is None else gw[..., None] * np.eye(w.shape[-1], dtype=w.dtype)
     if gv is not None:
+        if groups:
+            inner = inner + within_groups("eigh", swap(v) @ gv, equal, gw)
         if v.dtype.kind == "c":
             row, usable = _phase_row(v, UPLO)
+            usable = usable & ~in_group(equal)[..., None, :]  # the phases of a group are part of its basis
             turn = np.where(usable, -1j * np.imag(np.sum(gv * v, axis=-2, keepdims=True)) / row, 0)
             at = np.arange(v.shape[-2]) == (0 if UPLO == "L" else v.shape[-2] - 1)
             gv = gv + turn * at[:, None]
@@ -138,7 +106,7 @@ def _eigh_vjp(g: Any, y: Any, args: Any, UPLO: str) -> Any:
     return (stored_part(conjugate @ inner @ swap(v), UPLO),)
 
 
-EIGH = general(lambda a, UPLO: tuple(np.linalg.eigh(a, UPLO)), name="eigh", outputs=2, jvp=_eigh_jvp, vjp=_eigh_vjp)
+EIGH = general(lambda a, UPLO: split(*np.linalg.eigh(a, UPLO)), name="eigh", outputs=2, jvp=_eigh_jvp, vjp=_eigh_vjp)
 _EighResult = type(np.linalg.eigh(np.eye(1)))
 
 
@@ -177,6 +145,8 @@ EIGVALSH = general(lambda a, UPLO: np.linalg.eigvalsh(a, UPLO), name="eigvalsh",
 @answers(np.linalg.eigvalsh)
 def eigvalsh(a: Any, UPLO: str = "L") -> Any:
     """Eigenvalues (ascending) of Hermitian matrices."""
+    if SPLITTING.get() is not None:  # they may be put together with the vectors of another call
+        return eigh(a, UPLO)[0]
     return EIGVALSH(as_array(a), UPLO=_uplo(UPLO))
 
 
@@ -217,8 +187,9 @@ def _eig_vjp(g: Any, y: Any, args: Any) -> Any:
     gw, gv = g
     difference, equal = gaps(w)
     if has_groups(equal):
-        check_group("eig", in_group(equal), gw, gv)
-        gw = None if gw is None else shared(gw, equal)
+        if gv is not None:
+            raise refuse_group("eig")
+        gw = shared(gw, equal)
     inner: Any = 0 if gw is None else gw[..., None] * np.eye(w.shape[-1], dtype=w.dtype)
     if gv is not None:
         along = np.sum(gv * v, axis=-2, keepdims=True)

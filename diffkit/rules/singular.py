@@ -13,9 +13,23 @@ from typing import Any
 import numpy as np
 
 from diffkit.rules.calls import NO_VALUE, as_array
-from diffkit.rules.eigen import EIGH, EIGVALSH, check_group, divided, gaps, has_groups, in_group, refuse, shared
+from diffkit.rules.eigen import EIGH, EIGVALSH
 from diffkit.rules.kinds import Flat, answers, general
 from diffkit.rules.linalg import INV, adjoint, diagonal_of, hermitian_from, real_of, swap
+from diffkit.rules.repeated import (
+    SPLITTING,
+    RepeatedValuesError,
+    divided,
+    gaps,
+    has_groups,
+    in_group,
+    refuse,
+    refuse_group,
+    shared,
+    split,
+    vectors_lost,
+    within_groups,
+)
 
 
 def _conjugate(a: Any) -> Any:
@@ -41,8 +55,10 @@ class _Parts:
         self.one = np.eye(self.k, dtype=s.dtype)
 
     def values(self, d: Any) -> Any:
-        """Shared among equal singular values, 0 where they are 0."""
-        return np.where(self.zero, 0, shared(d, self.equal)) if self.groups else d
+        """Shared among equal singular values (unless they are split), 0 where they are 0."""
+        if not self.groups:
+            return d
+        return np.where(self.zero, 0, d if SPLITTING.get() is not None else shared(d, self.equal))
 
 
 def _svd_jvp(y: Any, args: Any, tangents: Any, full: bool) -> Any:
@@ -64,6 +80,7 @@ def _svd_jvp(y: Any, args: Any, tangents: Any, full: bool) -> Any:
     if t.shape[-1] > k:
         dv = dv + wide - v[..., :k] @ (adjoint(v[..., :k]) @ wide)
     if parts.groups:
+        vectors_lost[0] += 1
         bad = parts.bad[..., None, :]
         du, dv = np.where(bad, np.nan, du), np.where(bad, np.nan, dv)
         null = parts.zero[..., None, :]
@@ -83,23 +100,36 @@ def _check_gauge(name: str, q: Any) -> None:
                            "full_matrices=False")
 
 
+def _check_zeros(parts: _Parts, values: Any, *vectors: Any) -> None:
+    """Refuse a cotangent that reaches singular values 0 or their vectors, where both are used."""
+    touched = False if values is None else values != 0
+    for g in vectors:
+        touched = touched | np.any(g != 0, axis=-2)
+    if bool(np.any(parts.zero & touched)):
+        raise refuse_group("svd with singular values 0 or")
+
+
 def _svd_vjp(g: Any, y: Any, args: Any, full: bool) -> Any:
     parts = _Parts(y)
     gu, gs, gvh = g
     u, v, k = parts.u, parts.v, parts.k
     gv = None if gvh is None else adjoint(gvh)
-    if parts.groups:
-        check_group("svd", parts.bad, gs, *(None if c is None else c[..., :k] for c in (gu, gv)))
+    repeated = parts.groups and bool(np.any(in_group(parts.equal) & ~parts.zero))
+    if parts.groups and not (gu is None and gv is None):
+        _check_zeros(parts, gs, *(c[..., :k] for c in (gu, gv) if c is not None))
+        if repeated and SPLITTING.get() is None:
+            raise refuse_group("svd", RepeatedValuesError)
     center: Any = 0 if gs is None else parts.values(gs)[..., None] * parts.one
     total: Any = 0
     phase: Any = 0
+    skew: Any = 0
     for c, basis, own, other in ((gu, u, parts.column, parts.row), (gv, v, parts.row, parts.column)):
         if c is None:
             continue
         q = swap(basis) @ c
         inner, sign = q[..., :k, :k], 1 if basis is u else -1
         center = center + parts.factor * inner * own + adjoint(parts.factor * inner * other)
-        phase = phase + inner
+        phase, skew = phase + inner, skew + sign * inner
         if u.dtype.kind == "c":
             center = center + sign * 0.5j * np.imag(inner) * parts.one * parts.inverse
         if basis.shape[-2] > k:
@@ -111,12 +141,26 @@ def _svd_vjp(g: Any, y: Any, args: Any, full: bool) -> Any:
                 outside = outside - _conjugate(basis[..., k:]) @ adjoint(q[..., :k, k:]) * parts.inverse
             total = total + (outside @ swap(v[..., :k]) if basis is u else
                              adjoint(outside @ swap(u[..., :k])))
+    if repeated and type(phase) is not int:
+        # Bases of a group turn together (phase), as eigenvectors do, and against each other (skew).
+        apart = np.where(parts.equal & ~np.eye(k, dtype=bool), skew / np.where(
+            parts.equal & ~parts.zero[..., None, :], 2 * (parts.column + parts.row), 1), 0)
+        center = center + within_groups("svd", phase, parts.equal & ~parts.zero[..., None, :], gs)
+        center = center + apart - adjoint(apart)
     if u.dtype.kind == "c" and type(phase) is not int:
         _check_gauge("svd's complex phases, of which NumPy returns an arbitrary choice,", phase * parts.one)
     return (total + _conjugate(u[..., :k]) @ center @ swap(v[..., :k]) if type(center) is not int else total,)
 
 
-SVD = general(lambda a, full: tuple(np.linalg.svd(a, full)), name="svd", outputs=3, jvp=_svd_jvp, vjp=_svd_vjp)
+def _svd(a: Any, full: bool) -> tuple[Any, ...]:
+    u, s, vh = np.linalg.svd(a, full)
+    if SPLITTING.get() is None:
+        return u, s, vh
+    s, u, v = split(s, u, adjoint(vh))
+    return u, s, adjoint(v)
+
+
+SVD = general(_svd, name="svd", outputs=3, jvp=_svd_jvp, vjp=_svd_vjp)
 _SVDResult = type(np.linalg.svd(np.eye(1)))
 
 
@@ -137,6 +181,8 @@ SVDVALS = general(lambda a: np.linalg.svd(a, compute_uv=False), name="svdvals", 
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     """Singular values (descending) and vectors."""
     a = as_array(a)
+    if SPLITTING.get() is not None and not compute_uv:
+        return svd(a, False, True, hermitian)[1]
     if not hermitian:
         return _SVDResult(*SVD(a, full=bool(full_matrices))) if compute_uv else SVDVALS(a)
     if not compute_uv:
@@ -150,7 +196,7 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
 @answers(np.linalg.svdvals)
 def svdvals(x: Any, /) -> Any:
     """Singular values, descending."""
-    return SVDVALS(as_array(x))
+    return svd(x, compute_uv=False)
 
 
 # --- QR -----------------------------------------------------------------------------------------------

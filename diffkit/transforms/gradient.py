@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 
 from diffkit.arguments import Argnums, Moving, split
+from diffkit.buffers import is_running
 from diffkit.errors import HolomorphicError, InputError
 from diffkit.masked import attempts, careful
 from diffkit.recording import TapeLevel
 from diffkit.reverse import sweep
+from diffkit.rules.repeated import SPLITTING, RepeatedValuesError
+from diffkit.tape import Node
 from diffkit.traced import primal
 from diffkit.transforms.methods import gradient_by
-from diffkit.transforms.products import push
+from diffkit.transforms.products import Linearized, push
 from diffkit.transforms.running import Function, call, finish, is_worth_care, name_of, scalar_result, split_aux
 
 
@@ -101,6 +104,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, met
         before = attempts[0]
         moving = split(args, argnums, f, holomorphic)
         level = TapeLevel()
+        leaves: list[Any] | None
         try:
             traced = [level.lift(leaf) for leaf in moving.leaves]
             wanted = [t.mark for t in traced]  # now: f may write into its arguments
@@ -110,10 +114,18 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, met
             if out is None:
                 leaves = [np.zeros(leaf.shape, leaf.dtype) for leaf in moving.leaves]
             else:
-                seed = np.ones(out.shape, out.dtype) if out.shape else out.dtype.type(1)
-                leaves = finish(sweep(level.nodes, [(out, seed)], wanted), moving.leaves)
+                leaves = finish(sweep(level.nodes, [(out, _one(out))], wanted), moving.leaves)
+        except RepeatedValuesError:
+            if is_running() or SPLITTING.get() is not None:
+                raise
+            leaves = None
         finally:
             level.close()
+        if leaves is None:
+            run = Linearized(f, moving, kwargs, has_aux)
+            aux = run.aux
+            value, out = scalar_result(f, run.value, None, holomorphic)[0], run.marks[0]
+            leaves = run.pull_seeds([(out, _one(out))] if out else [])
         if attempts[0] != before and is_worth_care(level.depth, value, leaves):
             with careful():
                 return value_and_gradient(*args, **kwargs)
@@ -123,6 +135,10 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, met
         return ((value, aux), g) if has_aux else (value, g)
 
     return value_and_gradient
+
+
+def _one(node: Node) -> Any:
+    return np.ones(node.shape, node.dtype) if node.shape else node.dtype.type(1)
 
 
 def _check_cauchy_riemann(f: Function, moving: Moving, kwargs: dict[str, Any], leaves: list[Any],

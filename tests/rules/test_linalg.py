@@ -201,16 +201,101 @@ def test_an_eigenvector_beside_a_repeated_eigenvalue():
 
 @pytest.mark.parametrize("f", [
     lambda a: L.eigh(a)[1][0, 0], lambda a: np.real(L.eig(a)[1][0, 0]), lambda a: L.svd(a)[0][0, 2],
-    # Gauge-invariant, but what is needed is not in the cotangents: the matrix logarithm at the identity.
-    lambda a: np.sum((lambda w, v: (v * np.log(w)) @ v.T)(*L.eigh(a))),
-    lambda a: np.sum((lambda w, v: (v * np.exp(w)) @ v.T)(*L.eigh(a)))])
+    # Values one by one have no derivative beside vectors, nor has the choice of a basis.
+    lambda a: (lambda w, v: w[0] + np.sum((v * w) @ v.T))(*L.eigh(a)),
+    lambda a: np.sum(np.abs(L.eigh(a)[1])), lambda a: np.sum(L.eigh(a)[1][:, :1] @ L.eigh(a)[1][:, :1].T)])
 @pytest.mark.parametrize("a", [np.eye(3), REPEATED])
-def test_vectors_of_repeated_values_are_refused(f, a):
+def test_what_leans_on_the_basis_of_a_repeated_value_is_refused(f, a):
     with pytest.raises(DegenerateError, match="repeated values"):
         dk.grad(f)(a)
+    t = rng.normal(size=(3, 3))
+    with pytest.raises(DegenerateError, match="repeated values"):
+        dk.jvp(f, (a,), (t + t.T,))
+
+
+def daleckii_krein(w, v, h, slope, t):
+    """The derivative of the matrix function h along t: divided differences in the basis of eigenvectors."""
     with np.errstate(all="ignore"):
-        t = rng.normal(size=(3, 3))
-        assert np.isnan(dk.jvp(f, (a,), (t + t.T,))[1])
+        table = (h(w)[:, None] - h(w)) / (w[:, None] - w)
+    same = np.abs(w[:, None] - w) < 1e-9
+    table[same] = slope((w[:, None] + 0 * w)[same])
+    return v @ (table * (v.T @ t @ v)) @ v.T
+
+
+SPECTRAL = {"identity": (lambda w: w, np.ones_like), "exp": (np.exp, np.exp), "log": (np.log, lambda w: 1 / w),
+            "cube": (lambda w: w**3, lambda w: 3 * w**2), "log squared": (lambda w: np.log(w)**2,
+                                                                         lambda w: 2 * np.log(w) / w)}
+BASIS = L.qr(np.random.default_rng(3).normal(size=(4, 4)))[0]
+
+
+@pytest.mark.parametrize("values", [[1.0, 1, 1, 1], [2.0, 2, 2, 5], [1.0, 1, 3, 3]], ids=str)
+@pytest.mark.parametrize("name", SPECTRAL)
+def test_matrix_functions_at_repeated_eigenvalues(name, values):
+    h, slope = SPECTRAL[name]
+    w = np.array(values)
+    a = BASIS @ np.diag(w) @ BASIS.T
+    a = (a + a.T) / 2
+    weights, t = np.random.default_rng(5).normal(size=(2, 4, 4))
+    t = t + t.T
+    expected = np.sum(weights * daleckii_krein(w, BASIS, h, slope, t))
+
+    def one_call(a):
+        w, v = L.eigh(a)
+        return np.sum(weights * ((v * h(w)) @ v.T))
+
+    def two_calls(a):
+        v = L.eigh(a).eigenvectors
+        return np.sum(weights * ((v * h(L.eigvalsh(a))) @ v.T))
+
+    for f in (one_call, two_calls):
+        assert abs(dk.jvp(f, (a,), (t,))[1] - expected) < 1e-12 * np.max(np.abs(weights)) * 100
+        assert abs(np.sum(dk.grad(f)(a) * np.tril(t)) - expected) < 1e-11  # eigh reads the lower triangle
+        assert abs(np.sum(dk.jacobian(f, method="forward")(a) * np.tril(t)) - expected) < 1e-11
+    with pytest.raises(DegenerateError, match="second derivative"):
+        dk.hessian(one_call)(a)
+
+
+def test_singular_vectors_of_repeated_values():
+    """f(A) = U f(S) V^H for odd f = s^3: A A^H A, whose derivative is a sum of products."""
+    a, weights, t = 1.5 * BASIS, *np.random.default_rng(6).normal(size=(2, 4, 4))
+    along = t @ a.T @ a + a @ t.T @ a + a @ a.T @ t
+
+    def cube(a):
+        u, s, vh = L.svd(a)
+        return np.sum(weights * ((u * s**3) @ vh))
+
+    assert abs(np.sum(dk.grad(cube)(a) * t) - np.sum(weights * along)) < 1e-11
+    assert abs(dk.jvp(cube, (a,), (t,))[1] - np.sum(weights * along)) < 1e-11
+    z, zt = (BASIS + 0j) * np.exp(0.3j), t + 1j * weights
+
+    def complex_cube(a):
+        u, s, vh = L.svd(a)
+        return np.real(np.sum((weights - 2j * t) * ((u * s**3) @ vh)))
+
+    along = zt @ z.conj().T @ z + z @ zt.conj().T @ z + z @ z.conj().T @ zt
+    assert abs(np.sum(dk.grad(complex_cube)(z) * zt).real - np.real(np.sum((weights - 2j * t) * along))) < 1e-11
+
+
+@pytest.mark.parametrize("inner", ["forward", "reverse"])
+@pytest.mark.parametrize("outer", ["forward", "reverse"])
+def test_hessians_of_functions_of_repeated_values(inner, outer):
+    def hessian(f, a):
+        return dk.jacobian(dk.grad(f, method=inner), method=outer)(a)
+
+    t = np.tril(rng.normal(size=(3, 3)))
+    full = t + np.tril(t, -1).T
+    for a in (np.zeros((3, 3)), np.eye(3), REPEATED):
+        assert np.array_equal(np.round(hessian(lambda a: np.sum(L.eigvalsh(a)), a), 12), np.zeros((3, 3, 3, 3)))
+        found = hessian(lambda a: np.sum(L.eigvalsh(a) ** 2), a)  # the sum of the squares of all entries
+        assert abs(np.sum(found * t[:, :, None, None] * t) - 2 * np.sum(full**2)) < 1e-11
+    found = hessian(lambda a: np.sum(L.svdvals(a) ** 2), 1.5 * np.eye(3))
+    assert np.allclose(found.reshape(9, 9), 2 * np.eye(9), atol=1e-12)
+    # |I + t W|_* = 3 + O(t^3) for symmetric W of trace 0; for a turn W in a plane it is 1 + 2 sqrt(1 + t^2)
+    turn = np.zeros((3, 3))
+    turn[0, 1], turn[1, 0] = 1.0, -1.0
+    found = hessian(lambda a: L.norm(a, "nuc"), np.eye(3))
+    assert abs(np.sum(found * turn[:, :, None, None] * turn) - 2) < 1e-12
+    assert abs(np.sum(found * full[:, :, None, None] * full)) < 1e-11
 
 
 def test_arbitrary_bases_and_phases_are_refused():
