@@ -18,7 +18,7 @@ from diffkit.buffers import apart, is_running, run, snapshot
 from diffkit.dual import dual_level
 from diffkit.errors import InputError, ShapeError, UnsupportedArgumentError
 from diffkit.levels import levels_made
-from diffkit.masked import CAREFUL, careful, holds_nan
+from diffkit.masked import CAREFUL, attempts, careful, holds_nan
 from diffkit.recording import TapeLevel
 from diffkit.reverse import sweep
 from diffkit.rules.kinds import conform
@@ -230,6 +230,7 @@ class Linearized:
         if self.careful is not None:
             with careful():
                 return self.careful.pull_seeds(self.careful.own(seeds, self.marks), structural)
+        before = attempts[0]
         try:
             found = finish(sweep(self.nodes, seeds, self.wanted, structural), self.leaves)
         except RepeatedValuesError:
@@ -239,8 +240,8 @@ class Linearized:
         if found is None:
             self._split_runs()
             return self._pull_split(seeds, structural)
-        if (self.has_inner and not CAREFUL.get() and has_numbers(self.value)
-                and any(map(holds_nan, found))):
+        if (attempts[0] != before and self.has_inner and not CAREFUL.get() and any(map(holds_nan, found))
+                and has_numbers(self.value)):
             self.careful = self._careful_run()
             return self.pull_seeds(seeds, structural)
         return found
