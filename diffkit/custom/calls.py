@@ -53,7 +53,8 @@ class Operation(Rule):
 
     def __init__(self, name: str, function: Function, structure: tree.Structure, leaves: Sequence[Any]) -> None:
         # Not Rule's own: that would enter a row for each call into the table.
-        self.name, self.symbol, self.domain, self.pinned, self.outputs = name, None, (), {}, None
+        self.name, self.symbol, self.domain, self.pinned = name, None, (), {}
+        self.outputs = -1  # several: how many, the call tells
         self.function = function
         self.structure = structure
         self.levels = levels_of(leaves)

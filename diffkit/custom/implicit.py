@@ -25,6 +25,9 @@ from diffkit.custom.leaves import cut, end_to_end
 from diffkit.errors import ImplicitError, InputError, ShapeError
 from diffkit.traced import primal
 
+#: The most Newton steps from a solver's result to the root.
+_POLISH = 6
+
 
 class _Root(Operation):
     opaque = True
@@ -43,17 +46,43 @@ class _Root(Operation):
 
         return function
 
-    def _matrix(self, function: Function, x: Any, moving: Sequence[Any]) -> Any:
-        """dF/dx, after a look whether x is a root and the theorem holds there."""
+    def _at_root(self, function: Function, x: Any, moving: Sequence[Any]) -> tuple[Any, Any]:
+        """The root and dF/dx there, after a look whether x is one and the theorem holds.
+
+        A solver stops within its tolerance; the derivative is that of the root which it was
+        about to reach, so Newton steps (constants: they move with nothing) go the rest.
+        """
         from diffkit.transforms import jacobian
         if any(rest is not None for rest in self.rest):
             raise InputError(f"the solver of {self.name} returned more than floating arrays",
                              "a solver that returns the unknowns alone (result.x of a SciPy result)")
+        scale = max(1.0, float(np.max(np.abs(primal(x)), initial=0)))
+        before = self.tolerance * scale
+        best = x, None
+        for _ in range(_POLISH):
+            matrix = jacobian(function)(x, *moving)
+            largest, step = self._step(function, x, moving, matrix)
+            if best[1] is not None and not largest <= before / 2:
+                return best  # rounding is all that is left
+            if best[1] is None and not largest <= before:
+                raise ImplicitError(
+                    f"what the solver of {self.name} returned is no root: a Newton step would move it by "
+                    f"{largest:.1e}",
+                    "a solver that converges, or residual and solver of the same equations",
+                    "for a fixed point of g the residual is g(x, …) - x; implicit(…, tolerance=…) accepts a rough "
+                    "root")
+            best, before = (x, matrix), largest
+            if largest <= 4 * np.finfo(x.dtype).eps * scale:
+                break
+            x = x - step
+        return best
+
+    def _step(self, function: Function, x: Any, moving: Sequence[Any], matrix: Any) -> tuple[float, Any]:
+        """A Newton step from x, and its largest entry."""
         value = primal(function(x, *moving))
         if value.shape != x.shape:
             raise ShapeError(f"the residual of {self.name} has {value.size} entries for {x.size} unknowns",
                              "as many equations as unknowns")
-        matrix = jacobian(function)(x, *moving)
         try:
             step = np.linalg.solve(primal(matrix), value)
         except np.linalg.LinAlgError:
@@ -61,20 +90,14 @@ class _Root(Operation):
                 f"the Jacobian of {self.name}'s residual by the unknowns is singular: the root has no derivative",
                 "another formulation of the equations",
                 "a double root, or an unknown that no equation holds") from None
-        largest = float(np.max(np.abs(step), initial=0))
-        if not largest <= self.tolerance * max(1.0, float(np.max(np.abs(primal(x)), initial=0))):
-            raise ImplicitError(
-                f"what the solver of {self.name} returned is no root: a Newton step would move it by {largest:.1e}",
-                "a solver that converges, or residual and solver of the same equations",
-                "for a fixed point of g the residual is g(x, …) - x; implicit(…, tolerance=…) accepts a rough root")
-        return matrix
+        return float(np.max(np.abs(step), initial=0)), step
 
     def push(self, y: Any, args: Sequence[Any], tangents: Sequence[Any], params: Any) -> Any:
         from diffkit.transforms import jvp
         active = [i for i, t in enumerate(tangents) if t is not None]
         moving = tuple(args[i] for i in active)
-        function, x = self._function(y, args, active), end_to_end(y)
-        matrix = self._matrix(function, x, moving)
+        function = self._function(y, args, active)
+        x, matrix = self._at_root(function, end_to_end(y), moving)
         moved = jvp(lambda *leaves: function(x, *leaves), moving, tuple(tangents[i] for i in active))[1]
         total = -np.linalg.solve(matrix, moved)
         return tuple(cut(total, y))
@@ -82,8 +105,9 @@ class _Root(Operation):
     def pull_filled(self, g: Any, y: Any, args: Sequence[Any], active: tuple[int, ...]) -> Sequence[Any]:
         from diffkit.transforms import vjp
         moving = tuple(args[i] for i in active)
-        function, x = self._function(y, args, active), end_to_end(y)
-        weights = -np.linalg.solve(np.transpose(self._matrix(function, x, moving)), end_to_end(g))
+        function = self._function(y, args, active)
+        x, matrix = self._at_root(function, end_to_end(y), moving)
+        weights = -np.linalg.solve(np.transpose(matrix), end_to_end(g))
         return vjp(lambda *leaves: function(x, *leaves), *moving)[1](weights)  # type: ignore[no-any-return]
 
 

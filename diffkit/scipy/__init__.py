@@ -24,9 +24,9 @@ if importlib.util.find_spec("scipy") is None:
 
 from diffkit.scipy.rules.differences import strict
 
-_MODULES = ("linalg", "special", "stats")
+_MODULES = ("integrate", "interpolate", "linalg", "ndimage", "optimize", "signal", "special", "stats")
 
-__all__ = ["linalg", "special", "stats", "strict"]
+__all__ = [*_MODULES, "strict"]
 
 
 def __getattr__(name: str) -> Any:

@@ -25,7 +25,7 @@ from diffkit.scipy.calls import falls_back, prepared, swap
 from diffkit.transforms import stop_gradient
 
 __all__ = ["block_diag", "cho_factor", "cho_solve", "cholesky", "det", "expm", "inv", "logm", "lstsq", "solve",
-           "solve_sylvester", "solve_triangular", "sqrtm"]
+           "solve_banded", "solve_sylvester", "solve_triangular", "sqrtm"]
 
 
 def _conjugated(a: Any) -> Any:
@@ -152,6 +152,67 @@ def cho_solve(c_and_lower: Any, b: Any, overwrite_b: bool = False, check_finite:
     c, lower = c_and_lower
     first = solve_triangular(c, b, trans=0 if lower else 2, lower=lower)
     return solve_triangular(c, first, trans=2 if lower else 0, lower=lower)
+
+
+# --- banded systems ------------------------------------------------------------------------------
+
+def _shifted(rows: Any, by: int) -> Any:
+    """The rows moved down by so many places (up if negative), zeros moving in."""
+    if by == 0:
+        return rows
+    size = min(abs(by), rows.shape[0])
+    none = 0 * rows[:size]
+    return np.concatenate([none, rows[:-size]] if by > 0 else [rows[size:], none])
+
+
+def _banded_product(ab: Any, x: Any, upper: int) -> Any:
+    """The matrix with diagonals ab[upper + i - j, j] times x (n, m)."""
+    total = 0
+    for row in range(ab.shape[0]):
+        total = total + _shifted(ab[row][:, None] * x, row - upper)
+    return total
+
+
+def _banded_transpose(ab: Any, upper: int) -> Any:
+    return np.stack([_shifted(ab[row], row - upper) for row in reversed(range(ab.shape[0]))])
+
+
+def _banded_jvp(y: Any, args: Any, tangents: Any, lower: int, upper: int) -> Any:
+    ta, tb = tangents
+    moved = None if ta is None else -_banded_product(ta, y, upper)
+    return BANDED(args[0], tb if moved is None else moved if tb is None else tb + moved, lower=lower, upper=upper)
+
+
+def _banded_vjp(g: Any, y: Any, args: Any, lower: int, upper: int) -> Any:
+    gb = BANDED(_banded_transpose(args[0], upper), g, lower=upper, upper=lower)
+    rows = [-np.sum(_shifted(gb, upper - row) * y, axis=-1) for row in range(lower + upper + 1)]
+    return np.stack(rows), gb
+
+
+BANDED: General = general(
+    lambda ab, b, lower, upper: np.asarray(original.solve_banded((lower, upper), ab, b, check_finite=False)),
+    name="scipy.linalg.solve_banded", jvp=_banded_jvp, vjp=_banded_vjp)
+
+
+@falls_back(original.solve_banded)
+def solve_banded(l_and_u: Any, ab: Any, b: Any, overwrite_ab: bool = False, overwrite_b: bool = False,
+                 check_finite: bool = True) -> Any:
+    """Solve a x = b for a banded matrix in diagonal form, scipy.linalg.solve_banded.
+
+    >>> import numpy as np, diffkit as dk
+    >>> print(dk.grad(lambda ab: np.sum(solve_banded((0, 0), ab, np.ones(2))))(np.array([[2.0, 4.0]])))
+    [[-0.25   -0.0625]]
+    """
+    ab, b = prepared(ab), prepared(b)
+    lower, upper = l_and_u
+    if ab.shape[-1] != b.shape[0]:
+        raise ValueError("shapes of ab and b are not compatible.")
+    if lower + upper + 1 != ab.shape[0]:
+        raise ValueError("invalid values for the number of lower and upper diagonals: l+u+1 "
+                         f"({lower + upper + 1}) does not equal ab.shape[0] ({ab.shape[0]})")
+    vector = b.ndim == 1
+    x = BANDED(ab, b[:, None] if vector else b, lower=int(lower), upper=int(upper))
+    return x[:, 0] if vector else x
 
 
 # --- functions of matrices -----------------------------------------------------------------------

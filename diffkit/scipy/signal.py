@@ -1,0 +1,343 @@
+"""scipy.signal on traced values: convolutions of any dimension, recursive filters, trends.
+
+A full convolution is linear in each operand; its adjoint is a correlation, cut to the operand's
+size.  The modes 'same' and 'valid' are parts of the full one.  A filter solves
+
+    a_0 y_n + a_1 y_{n-1} + ... = b_0 x_n + b_1 x_{n-1} + ... + z_n
+
+with the state z given at the start: linear in x, b and z, and by a as every linear system is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.signal as original
+
+from diffkit.errors import UnsupportedArgumentError
+from diffkit.rules.kinds import General, Linear, Multilinear, general, linear, multilinear
+from diffkit.scipy.calls import falls_back, prepared, traced_among
+from diffkit.traced import primal
+
+__all__ = ["convolve", "convolve2d", "correlate", "correlate2d", "detrend", "fftconvolve", "filtfilt", "lfilter",
+           "oaconvolve", "sosfilt"]
+
+
+def _reversed(a: Any, axes: Sequence[int]) -> Any:
+    return a[tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(a.ndim))]
+
+
+def _back(g: Any, other: Any, size: tuple[int, ...], axes: tuple[int, ...], how: str) -> Any:
+    """The cotangent of one operand of a full convolution: g correlated with the other, where it overlaps."""
+    full = FULL(g, _reversed(other, axes), axes=axes, how=how)
+    # Along the axes of the convolution the part that starts at len(other) - 1; others were broadcast.
+    cut = tuple(slice(other.shape[i] - 1, other.shape[i] - 1 + size[i]) if i in axes else slice(None)
+                for i in range(full.ndim))
+    return full[cut]
+
+
+def _full(a: Any, b: Any, axes: tuple[int, ...], how: str) -> Any:
+    if how == "direct":
+        return np.asarray(original.convolve(a, b, "full", "direct"))
+    transform = original.oaconvolve if how == "overlap" else original.fftconvolve
+    return np.asarray(transform(a, b, "full", axes=list(axes)))
+
+
+def _adjoint(position: int) -> Any:
+    def adjoint(g: Any, a: Any, b: Any, axes: tuple[int, ...], how: str) -> Any:
+        own, other = ((a, b), (b, a))[position]
+        found = _back(g, other, own.shape, axes, how)
+        spread = tuple(i for i in range(found.ndim) if i not in axes and own.shape[i] == 1 and found.shape[i] != 1)
+        return np.sum(found, axis=spread, keepdims=True) if spread else found
+
+    return adjoint
+
+
+# The full convolution of arrays of one number of dimensions, along ``axes``.
+FULL: Multilinear = multilinear(_full, [_adjoint(0), _adjoint(1)], name="scipy.signal.convolve")
+
+
+def _centred(y: Any, shape: Sequence[int]) -> Any:
+    start = [(have - want) // 2 for have, want in zip(y.shape, shape)]
+    return y[tuple(slice(s, s + want) for s, want in zip(start, shape))]
+
+
+def _convolved(a: Any, b: Any, mode: str, axes: tuple[int, ...], how: str) -> Any:
+    """The full convolution, cut as the mode says."""
+    if mode not in ("full", "same", "valid"):
+        raise ValueError("acceptable mode flags are 'valid', 'same', or 'full'")
+    if mode == "valid":
+        sizes = [(a.shape[i], b.shape[i]) for i in axes]
+        if any(m < n for m, n in sizes) and any(m > n for m, n in sizes):
+            raise ValueError("For 'valid' mode, one must be at least as large as the other in every dimension")
+    if a.size == 0 or b.size == 0:
+        return np.zeros(0)
+    y = FULL(a, b, axes=axes, how=how)
+    if mode == "full":
+        return y
+    wanted = a.shape if mode == "same" else [abs(a.shape[i] - b.shape[i]) + 1 if i in axes else y.shape[i]
+                                             for i in range(y.ndim)]
+    return _centred(y, wanted)
+
+
+def _operands(in1: Any, in2: Any) -> tuple[Any, Any]:
+    a, b = prepared(in1), prepared(in2)
+    if a.ndim != b.ndim:
+        raise ValueError("in1 and in2 should have the same dimensionality")
+    return a, b
+
+
+@falls_back(original.convolve)
+def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Any:
+    """The convolution of two arrays of any dimension, scipy.signal.convolve.
+
+    >>> import numpy as np, diffkit as dk
+    >>> print(dk.grad(lambda a: convolve(a, np.array([1.0, 2.0]))[1])(np.ones(3)))
+    [2. 1. 0.]
+    """
+    a, b = _operands(in1, in2)
+    if a.ndim == 0:
+        return a * b
+    if method == "auto":
+        method = original.choose_conv_method(primal(a), primal(b), mode=mode)
+    if method not in ("direct", "fft"):
+        raise ValueError("Acceptable method flags are 'auto', 'direct', or 'fft'.")
+    return _convolved(a, b, mode, tuple(range(a.ndim)), method)
+
+
+@falls_back(original.correlate)
+def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Any:
+    """The correlation of two arrays of any dimension, scipy.signal.correlate.
+
+    >>> import numpy as np, diffkit as dk
+    >>> print(dk.grad(lambda a: correlate(a, np.array([1.0, 2.0]), "valid")[0])(np.ones(3)))
+    [1. 2. 0.]
+    """
+    a, b = _operands(in1, in2)
+    flipped = np.conj(_reversed(b, range(b.ndim)))
+    if mode == "valid" and a.ndim and all(m <= n for m, n in zip(a.shape, b.shape)) and a.shape != b.shape:
+        # SciPy exchanges the operands where the second is the longer, and turns the result round.
+        return np.conj(_reversed(convolve(b, np.conj(_reversed(a, range(a.ndim))), mode, method), range(a.ndim)))
+    return convolve(a, flipped, mode, method)
+
+
+def _axes(axes: Any, a: Any, b: Any) -> tuple[int, ...]:
+    if axes is None:
+        return tuple(range(a.ndim))
+    named = (axes,) if np.ndim(axes) == 0 else tuple(axes)
+    return tuple(sorted({int(i) % a.ndim for i in named}))
+
+
+@falls_back(original.fftconvolve)
+def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
+    """The convolution by Fourier transforms, scipy.signal.fftconvolve.
+
+    >>> import numpy as np, diffkit as dk
+    >>> print(dk.grad(lambda a: fftconvolve(a, np.array([1.0, 2.0]))[1])(np.ones(3)).round(9) + 0)
+    [2. 1. 0.]
+    """
+    a, b = _operands(in1, in2)
+    return a * b if a.ndim == 0 else _convolved(a, b, mode, _axes(axes, a, b), "fft")
+
+
+@falls_back(original.oaconvolve)
+def oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
+    """The convolution by overlapping blocks, scipy.signal.oaconvolve.
+
+    >>> import numpy as np, diffkit as dk
+    >>> print(dk.grad(lambda a: oaconvolve(a, np.array([1.0, 2.0]))[1])(np.ones(3)).round(9) + 0)
+    [2. 1. 0.]
+    """
+    a, b = _operands(in1, in2)
+    return a * b if a.ndim == 0 else _convolved(a, b, mode, _axes(axes, a, b), "overlap")
+
+
+_EDGES: dict[str, Any] = {"fill": "constant", "wrap": "wrap", "symm": "symmetric"}
+
+
+def _planes(in1: Any, in2: Any, mode: str, boundary: str, fillvalue: Any) -> Any:
+    a, b = _operands(in1, in2)
+    if a.ndim != 2:
+        raise ValueError("convolve2d inputs must both be 2-D arrays")
+    if boundary not in _EDGES:
+        raise ValueError("Acceptable boundary flags are 'fill', 'circular' (or 'wrap'), and 'symmetric' (or 'symm').")
+    if mode == "valid":
+        if any(m < n for m, n in zip(a.shape, b.shape)):
+            a, b = b, a
+        return _convolved(a, b, mode, (0, 1), "direct")
+    around = [(n - 1, n - 1) for n in b.shape]
+    extra: dict[str, Any] = {"constant_values": fillvalue} if boundary == "fill" else {}
+    y = _convolved(np.pad(a, around, _EDGES[boundary], **extra), b, "valid", (0, 1), "direct")
+    return y if mode == "full" else _centred(y, a.shape)
+
+
+@falls_back(original.convolve2d)
+def convolve2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0) -> Any:
+    """The convolution of two matrices with a boundary condition, scipy.signal.convolve2d.
+
+    >>> import numpy as np, diffkit as dk
+    >>> print(dk.grad(lambda a: np.sum(convolve2d(a, np.ones((1, 2)), "same", "wrap")))(np.ones((1, 3))))
+    [[2. 2. 2.]]
+    """
+    return _planes(in1, in2, mode, boundary, fillvalue)
+
+
+@falls_back(original.correlate2d)
+def correlate2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0) -> Any:
+    """The correlation of two matrices with a boundary condition, scipy.signal.correlate2d.
+
+    >>> import numpy as np, diffkit as dk
+    >>> print(dk.grad(lambda a: correlate2d(a, np.array([[1.0, 2.0]]), "valid")[0, 0])(np.ones((1, 3))))
+    [[1. 2. 0.]]
+    """
+    a, b = _operands(in1, in2)
+    if mode == "same" and any(n % 2 == 0 for n in b.shape):
+        # Of an even size the centre lies on the other side than for a convolution.
+        full = _planes(a, np.conj(_reversed(b, (0, 1))), "full", boundary, fillvalue)
+        start = [n // 2 for n in b.shape]
+        return full[start[0]:start[0] + a.shape[0], start[1]:start[1] + a.shape[1]]
+    return _planes(a, np.conj(_reversed(b, (0, 1))), mode, boundary, fillvalue)
+
+
+# --- recursive filters -----------------------------------------------------------------------------
+
+def _taps_from_signal(g: Any, b: Any, x: Any) -> Any:
+    """By each tap b_k: the sum over all of g_n x_{n-k}."""
+    n = x.shape[-1]
+    return np.stack([np.sum(g[..., k:] * x[..., :n - k]) if k < n else 0 * g[(0,) * g.ndim]
+                     for k in range(b.shape[0])])
+
+
+# b * x, cut to the length of x (the last axis).
+MOVING: Multilinear = multilinear(
+    lambda b, x: np.asarray(original.lfilter(b, np.ones(1), x)),
+    [_taps_from_signal, lambda g, b, x: MOVING(b, g[..., ::-1])[..., ::-1]], name="scipy.signal.lfilter (moving)")
+
+
+def _recursive_jvp(y: Any, args: Any, tangents: Any) -> Any:
+    ta, td = tangents
+    moved = None if ta is None else -MOVING(ta, y)
+    return RECURSIVE(args[0], td if moved is None else moved if td is None else td + moved)
+
+
+def _recursive_vjp(g: Any, y: Any, args: Any) -> Any:
+    back = RECURSIVE(args[0], g[..., ::-1])[..., ::-1]
+    return -_taps_from_signal(back, args[0], y), back
+
+
+# y with a * y = d along the last axis, from rest.
+RECURSIVE: General = general(lambda a, d: np.asarray(original.lfilter(np.ones(1), a, d)),
+                             name="scipy.signal.lfilter (recursive)", jvp=_recursive_jvp, vjp=_recursive_vjp)
+
+
+@falls_back(original.lfilter)
+def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
+    """Filter along an axis, scipy.signal.lfilter; with ``zi`` the pair (y, final state).
+
+    Differentiable by b, a, x and zi.
+
+    >>> import numpy as np, diffkit as dk
+    >>> impulse = np.array([1.0, 0.0, 0.0, 0.0])
+    >>> print(dk.grad(lambda r: lfilter([1.0], np.array([1.0, -r]), impulse)[2])(0.5))    # r**2
+    1.0
+    """
+    b, a, x = np.atleast_1d(prepared(b)), np.atleast_1d(prepared(a)), prepared(x)
+    if b.ndim != 1 or a.ndim != 1:
+        raise ValueError("object of too small depth for desired array")
+    if primal(a)[0] == 0:
+        raise ValueError("a[0] must be nonzero; a leading zero has no filter")
+    kind = np.result_type(b.dtype, a.dtype, x.dtype, *(() if zi is None else (prepared(zi).dtype,)))
+    b, a, x = (part if part.dtype == kind else part.astype(kind) for part in (b, a, x))
+    moved = np.moveaxis(x, axis, -1) if x.ndim > 1 else x
+    driven = MOVING(b, moved)
+    if zi is None:
+        y = RECURSIVE(a, driven)
+        return np.moveaxis(y, -1, axis) if x.ndim > 1 else y
+    order, n = max(b.shape[0], a.shape[0]) - 1, moved.shape[-1]
+    start = prepared(zi)
+    start = np.moveaxis(start, axis, -1) if start.ndim > 1 else start
+    if start.shape[-1] != order:
+        raise ValueError(f"Unexpected shape for zi: expected {order} along the axis, got {start.shape[-1]}")
+    # In the states of SciPy's form the numerator acts on x / a_0.
+    start = np.broadcast_to(start * a[0], (*moved.shape[:-1], order))
+    longer = np.zeros((*moved.shape[:-1], max(n - order, 0)), kind)
+    y = RECURSIVE(a, driven + np.concatenate([start, longer], axis=-1)[..., :n])
+    tail = np.zeros((*moved.shape[:-1], order), kind)
+    end = (MOVING(b, np.concatenate([moved, tail], axis=-1)) - MOVING(a, np.concatenate([y, tail], axis=-1)))[..., n:]
+    if order > n:
+        end = end + np.concatenate([start[..., n:], np.zeros((*moved.shape[:-1], n), kind)], axis=-1)
+    end = end / a[0]
+    if x.ndim > 1:
+        y, end = np.moveaxis(y, -1, axis), np.moveaxis(end, -1, axis)
+    return y, end
+
+
+@falls_back(original.sosfilt)
+def sosfilt(sos: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
+    """Filter by second-order sections, scipy.signal.sosfilt.
+
+    >>> import numpy as np, diffkit as dk
+    >>> sos = np.array([[1.0, 0, 0, 1.0, -0.5, 0]])
+    >>> print(dk.grad(lambda x: sosfilt(sos, x)[2])(np.zeros(3)))
+    [0.25 0.5  1.  ]
+    """
+    sos, x = np.atleast_2d(prepared(sos)), prepared(x)
+    if sos.shape[-1] != 6:
+        raise ValueError("sos array must be shape (n_sections, 6)")
+    if not np.all(primal(sos)[:, 3] == 1):
+        raise ValueError("sos[:, 3] should be all ones")
+    ends = []
+    for k in range(sos.shape[0]):
+        if zi is None:
+            x = lfilter(sos[k, :3], sos[k, 3:], x, axis)
+        else:
+            x, end = lfilter(sos[k, :3], sos[k, 3:], x, axis, prepared(zi)[k])
+            ends.append(end)
+    return x if zi is None else (x, np.stack(ends))
+
+
+@falls_back(original.filtfilt)
+def filtfilt(b: Any, a: Any, x: Any, axis: int = -1, padtype: Any = "odd", padlen: Any = None, method: str = "pad",
+             irlen: Any = None) -> Any:
+    """Filter forward and backward, scipy.signal.filtfilt; by x (b and a are constants).
+
+    >>> import numpy as np, diffkit as dk
+    >>> print(dk.grad(lambda x: filtfilt([0.5, 0.5], [1.0], x)[4])(np.zeros(9)))
+    [0.   0.   0.   0.25 0.5  0.25 0.   0.   0.  ]
+    """
+    if traced_among((b, a), {}):
+        raise UnsupportedArgumentError("filtfilt is not differentiated by its coefficients", "lfilter, twice")
+    return FORTH_AND_BACK(prepared(x), b=np.asarray(b), a=np.asarray(a), axis=axis, padtype=padtype, padlen=padlen,
+                          method=method, irlen=irlen)
+
+
+def _transposed(f: Any, g: Any, shape: tuple[int, ...], axis: int) -> Any:
+    """The transpose of a linear map along one axis, by its matrix."""
+    n = shape[axis]
+    matrix = f(np.eye(n))
+    return np.moveaxis(np.moveaxis(g, axis, -1) @ np.transpose(matrix), -1, axis)
+
+
+def _forth_and_back_adjoint(g: Any, shapes: Any, i: int, axis: int, **how: Any) -> Any:
+    return _transposed(lambda rows: original.filtfilt(x=rows, axis=-1, **how), g, shapes[i], axis)
+
+
+FORTH_AND_BACK: Linear = linear(lambda x, **how: np.asarray(original.filtfilt(x=x, **how)), _forth_and_back_adjoint,
+                                name="scipy.signal.filtfilt")
+
+# The projection that takes a trend away is its own transpose.
+DETREND: Linear = linear(lambda x, **how: np.asarray(original.detrend(x, **how)),
+                         lambda g, shapes, i, **how: DETREND(g, **how), name="scipy.signal.detrend")
+
+
+@falls_back(original.detrend)
+def detrend(data: Any, axis: int = -1, type: str = "linear", bp: Any = 0, overwrite_data: bool = False) -> Any:
+    """Take a mean or a line away along an axis, scipy.signal.detrend.
+
+    >>> import numpy as np, diffkit as dk
+    >>> print(dk.grad(lambda x: detrend(x, type="constant")[0])(np.zeros(4)))
+    [ 0.75 -0.25 -0.25 -0.25]
+    """
+    return DETREND(prepared(data), axis=axis, type=type, bp=bp)
