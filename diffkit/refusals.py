@@ -13,6 +13,7 @@ import numpy as np
 
 from diffkit.errors import LostDerivativeError, UnknownFunctionError, UnsupportedArgumentError, user_frame
 from diffkit.rules.kinds import REFUSED
+from diffkit.rules.ufunc_keywords import KEYWORDS
 
 
 def unknown(fun: Any) -> NoReturn:
@@ -55,9 +56,10 @@ def check_ufunc_keywords(ufunc: np.ufunc, kwargs: dict[str, Any]) -> None:
             continue
         if name in ("casting", "order", "subok"):
             continue  # they say how to store the result, not what it is
+        if name == "dtype" or (name in KEYWORDS and ufunc.signature):
+            continue
         raise UnsupportedArgumentError(
             f"np.{ufunc.__name__} with {name}= is not differentiated",
             {"out": "use the returned value: y = np.…(x), without out= (z += x on a plain array z is such "
                     "a call; write z = z + x)",
-             "where": "np.where(condition, np.…(x), other)",
-             "dtype": "x.astype(dtype) before the call"}.get(name, f"leave {name} out"))
+             "where": "np.where(condition, np.…(x), other)"}.get(name, f"leave {name} out"))

@@ -42,6 +42,7 @@ from diffkit.rules.arithmetic import (
     REMAINDER,
     SUBTRACT,
 )
+from diffkit.rules import ufunc_keywords
 from diffkit.rules.contractions import MATMUL
 from diffkit.rules.indexing import GETITEM
 from diffkit.rules.indexing import _is_basic as is_basic
@@ -305,6 +306,9 @@ class Traced:
             return apply(answer, inputs, _NOTHING)
         return answer(*inputs)
 
+            if not ufunc_keywords.KEYWORDS.isdisjoint(kwargs):
+                plain_inputs, finish = ufunc_keywords.prepared(ufunc, inputs, kwargs)
+                return finish(ufunc(*plain_inputs))
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         return buffers.call_function(func, args, kwargs)
 

@@ -34,9 +34,9 @@ __all__ = ["FUNCTIONS", "ROWS", "TABLE", "complete"]
 
 #: Families that are imported when a function is not found without them.
 LATER = [
-    "applying", "convolution", "counting", "cumulative", "differences", "eigen", "einsum", "extrema", "fft",
-    "joining", "linalg", "norms", "padding", "polynomials", "quantiles", "ranges", "rearranging", "selection", "sets",
-    "singular", "sorting", "special", "statistics", "ufunc_methods",
+    "applying", "automatic_domains", "convolution", "counting", "cumulative", "differences", "eigen", "einsum",
+    "extrema", "fft", "joining", "linalg", "norms", "padding", "polynomials", "quantiles", "ranges", "rearranging",
+    "selection", "sets", "singular", "sorting", "special", "statistics", "ufunc_methods",
 ]
 
 #: The ufuncs of one argument that are elementwise rows: the hot path of dispatch.

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.rules.calls import as_array, refuse, refuse_out
+from diffkit.rules.calls import as_array, refuse_out
 from diffkit.rules.indexing import SCATTER
 from diffkit.rules.kinds import answers, multilinear
 
@@ -55,12 +55,14 @@ EINSUM = multilinear(_einsum, _adjoint, name="einsum")
 
 @answers(np.einsum)
 def einsum(*operands: Any, out: Any = None, optimize: Any = False, dtype: Any = None, order: str = "K",
-           casting: str = "safe") -> Any:
+           casting: Any = "safe") -> Any:
     """The sum over products that the subscripts describe."""
     refuse_out("einsum", out)
-    if dtype is not None:
-        raise refuse("einsum", "dtype=", "operands of that dtype: x.astype(dtype)")
     subscripts, arrays = explicit(operands)
+    if dtype is not None:
+        if not all(np.can_cast(a.dtype, dtype, casting) for a in arrays):
+            raise TypeError(f"einsum can't cast its operands to {np.dtype(dtype)} by the rule {casting!r}")
+        arrays = [a.astype(dtype) for a in arrays]
     return EINSUM(*arrays, subscripts=subscripts, optimize=optimize)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from diffkit.rules.calls import as_array, plain, refuse, refuse_out
 from diffkit.rules.indexing import GETITEM, SCATTER
@@ -172,6 +173,17 @@ def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
     inside = kept[kept > 0]
     first = np.array(np.unravel_index(inside[0] - 1, shape)) - np.array(np.argwhere(kept)[0])
     return GETITEM(filt, index=tuple(slice(int(s), int(s) + n) for s, n in zip(first, kept.shape)))
+
+
+@answers(sliding_window_view)
+def _sliding_window_view(x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False,
+                         writeable: bool = False) -> Any:
+    """Windows on neighbouring entries, in axes of their own; not to be written to, as entries are shared."""
+    x = as_array(x)
+    if writeable:
+        raise refuse("lib.stride_tricks.sliding_window_view", "writeable=True", "an array of its own: a copy")
+    places = sliding_window_view(np.arange(x.size).reshape(x.shape), window_shape, axis)
+    return GETITEM(np.reshape(x, (-1,)), index=places.copy())
 
 
 @answers(np.insert)

@@ -127,10 +127,9 @@ OUTSIDE = np.zeros((4, 4))  # an output made inside the trace takes the derivati
 
 
 @pytest.mark.parametrize("call", [
-    lambda x: np.dot(x, x, out=OUTSIDE[:2, :2]), lambda x: np.einsum("ij,jk", x, x, dtype=float),
-    lambda x: np.outer(x, x, out=OUTSIDE)])
+    lambda x: np.dot(x, x, out=OUTSIDE[:2, :2]), lambda x: np.outer(x, x, out=OUTSIDE)])
 def test_keywords_are_refused_by_name(call):
-    with pytest.raises(UnsupportedArgumentError, match=r"out=|dtype="):
+    with pytest.raises(UnsupportedArgumentError, match="out="):
         dk.grad(lambda x: np.sum(call(x)))(np.eye(2))
 
 

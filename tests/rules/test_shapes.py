@@ -58,6 +58,8 @@ SHAPES = {
     "copy": (lambda x: np.copy(x) + x.copy(), B),
 }
 MOVING = {
+    "windows": (lambda x: np.lib.stride_tricks.sliding_window_view(x, 3), V),
+    "windows_axes": (lambda x: np.lib.stride_tricks.sliding_window_view(x, (2, 2, 1), (0, -1, 1)), A),
     "flip": (np.flip, A),
     "flip_axis": (lambda x: np.flip(x, 1), A),
     "flip_axes": (lambda x: np.flip(x, (0, -1)), A),
