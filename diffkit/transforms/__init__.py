@@ -12,7 +12,7 @@ from diffkit.transforms.leaving import stop_gradient, value
 from diffkit.transforms.mapping import vmap
 from diffkit.transforms.matrices import derivative, hessian, hvp, jacobian
 from diffkit.transforms.products import jvp, vjp
-from diffkit.transforms.mapping import vmap
+from diffkit.transforms.sparse import sparse_hessian, sparse_jacobian
 
 __all__ = [
     "derivative",
@@ -21,6 +21,8 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "sparse_hessian",
+    "sparse_jacobian",
     "stop_gradient",
     "taylor",
     "value",

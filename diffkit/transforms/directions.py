@@ -58,10 +58,10 @@ def images(linear: Linear, shape: tuple[int, ...], dtype: Any, width: int, value
     return [np.concatenate(parts) for parts in zip(*chunks)]
 
 
-def along(linear: Linear, directions: Any) -> list[Any]:
-    """The images of an array of directions (the first axis counts them)."""
+def along(linear: Linear, directions: Any, few: int | None = None) -> list[Any]:
+    """The images of an array of directions (the first axis counts them), batched if they are not ``few``."""
     count = directions.shape[0]
-    if count < FEW or CAREFUL.get():
+    if count < (FEW if few is None else few) or CAREFUL.get():
         return _one_by_one(linear, directions)
     level = BatchLevel(count)
     try:

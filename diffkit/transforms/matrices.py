@@ -21,9 +21,11 @@ from diffkit.transforms.complexes import from_pulls
 from diffkit.transforms.directions import reshaped, rows_of
 from diffkit.transforms.expansions import nth_by_series, whole_order
 from diffkit.transforms.gradient import grad
+from diffkit.transforms.leaving import is_recorded
 from diffkit.transforms.methods import forward_blocks, hessian_by, jacobian_by
 from diffkit.transforms.products import Linearized, jvp
 from diffkit.transforms.running import Function, is_worth_care, name_of, zero_of
+from diffkit.transforms.sparse import dense_by_colours
 
 
 def jacobian(f: Function, argnums: Argnums = 0, method: str = "auto", has_aux: bool = False) -> Function:
@@ -50,7 +52,8 @@ def jacobian(f: Function, argnums: Argnums = 0, method: str = "auto", has_aux: b
             n_out = sum(zero_of(out).size for out in run.outs)
             n_in = sum(leaf.size for leaf in moving.leaves)
             if method == "reverse" or n_out <= 2 * n_in:
-                rows = jacobian_rows(run, moving)
+                rows = dense_by_colours(run, moving) if any(map(is_recorded, moving.leaves)) else None
+                rows = jacobian_rows(run, moving) if rows is None else rows
                 result = tree.unflatten(run.structure, [moving.answer(row) for row in rows])
                 if attempts[0] != before and is_worth_care(run.depth, run.value, result):
                     with careful():
