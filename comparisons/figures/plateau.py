@@ -22,8 +22,10 @@ def run() -> Any:
     data = digits(noise=0.1)
     rates = {"fixed": 0.5, "reduced on plateau": schedules.ReduceOnPlateau(0.5, 0.1, 3)}
     histories = {name: fit_digits(optim.SGD(rate), 60, data=data).history for name, rate in rates.items()}
-    report("test accuracy after 60 epochs (other wrong labels than the reference's)", [
+    report("test accuracy after 60 epochs", [
         (name, histories[name]["val_accuracy"][-1], expected) for name, expected in REFERENCE.items()])
+    last = histories["fixed"]["val_accuracy"][-30:]
+    print(f"  the fixed rate is too large to settle: {min(last):.3f} to {max(last):.3f} in the last 30 epochs")
     return histories
 
 
@@ -31,12 +33,12 @@ def plot(histories: Any, ax: Any = None) -> Any:
     """Accuracy over the epochs; dotted lines where the rate fell."""
     ax = ax or new_axes()
     for name, history in histories.items():
-        ax.plot(range(1, 61), history["val_accuracy"], label=name)
+        ax.plot(range(1, len(history["lr"]) + 1), history["val_accuracy"], label=name)
     rates = histories["reduced on plateau"]["lr"]
     for epoch, (before, after) in enumerate(pairwise(rates), 2):
         if after < before:
             ax.axvline(epoch, color="0.7", linestyle=":")
-    ax.set(xlabel="epoch", ylabel="test accuracy", ylim=(0.8, 1))
+    ax.set(xlabel="epoch", ylabel="test accuracy", ylim=(0.5, 1))
     ax.legend()
     return ax
 

@@ -13,6 +13,14 @@ from diffkit import nn, train
 MODEL = nn.MLP((64, 64, 32, 10), init="glorot_uniform")
 
 
+def mislabel(y: Any, share: float, rng: np.random.Generator) -> Any:
+    """Labels of which about this share is drawn anew (and may by chance be right)."""
+    wrong = rng.random(len(y)) < share
+    y = y.copy()
+    y[wrong] = rng.integers(0, 10, wrong.sum())
+    return y
+
+
 def digits(seed: int = 0, noise: float = 0.0) -> tuple[Any, Any, Any, Any]:
     """Standardised training and test parts of scikit-learn's digits; ``noise`` of the training labels drawn anew."""
     from sklearn.datasets import load_digits
@@ -23,9 +31,7 @@ def digits(seed: int = 0, noise: float = 0.0) -> tuple[Any, Any, Any, Any]:
     mean, scale = x.mean(axis=0), x.std(axis=0)
     scale[scale == 0] = 1
     if noise:
-        rng = np.random.default_rng(seed)
-        wrong = rng.random(len(y)) < noise
-        y = np.where(wrong, rng.integers(0, 10, len(y)), y)
+        y = mislabel(y, noise, np.random.default_rng(seed))
     return (x - mean) / scale, y, (x_test - mean) / scale, y_test
 
 
@@ -65,6 +71,21 @@ def new_axes(width: float = 6.4, height: float = 4.2) -> Any:
     from matplotlib import pyplot
 
     return pyplot.figure(figsize=(width, height), layout="constrained").add_subplot()
+
+
+def animate(draw: Callable[[Any, int], Any], frames: Iterable[int], path: str) -> None:
+    """Call ``draw(ax, frame)`` on fresh axes for each frame and save the film as a .gif or an .html page."""
+    from matplotlib import animation, pyplot
+
+    figure, ax = pyplot.subplots(figsize=(6, 4.5), layout="constrained")
+
+    def frame(number: int) -> Any:
+        ax.clear()
+        return draw(ax, number).lines
+
+    film = animation.FuncAnimation(figure, frame, frames=list(frames), interval=80)
+    film.save(path, writer="html" if path.endswith(".html") else "pillow", dpi=80)
+    pyplot.close(figure)
 
 
 def main(run: Callable[[], Any], plot: Callable[..., Any]) -> None:

@@ -1,4 +1,5 @@
-"""Small drawings of the notes: the sign of the slope, convex chords, a moving average's weights, Nesterov's step.
+"""Small drawings of the notes: the sign of the slope, convex chords, a moving average's weights, Nesterov's step,
+and the walk down the hill.
 
     python -m comparisons.figures.sketches [FILE]
 """
@@ -23,8 +24,10 @@ def slopes(ax: Any) -> Any:
     for start, text in ((-1.5, "f' < 0: go right"), (1.5, "f' > 0: go left")):
         ax.annotate("", (start - 0.8 * dk.derivative(f)(start), f(start)), (start, f(start)),
                     arrowprops={"arrowstyle": "->"})
-        ax.text(0.6 * start, f(start) - 0.15, text, ha="center", fontsize=8)
-    ax.legend()
+        ax.text(0.6 * start, f(start) + 0.08, text, ha="center", fontsize=8)
+    ax.set(title="the sign of the slope says where to go")
+    ax.grid(alpha=0.3)
+    ax.legend(loc="upper center")
     return ax
 
 
@@ -36,6 +39,7 @@ def chords(ax: Any) -> Any:
         x = np.linspace(left, right, 101)
         line, = ax.plot(x, f(x), label=f"{name}: smallest f'' {dk.derivative(f, 2)(x).min():.2g}")
         ax.plot([left, right], [f(left), f(right)], "--", color=line.get_color(), linewidth=0.8)
+    ax.set(title="chords of convex functions lie above them")
     ax.legend(fontsize=7)
     return ax
 
@@ -63,7 +67,7 @@ def look_ahead(ax: Any) -> Any:
     opt, p = optim.Nesterov(0.05), np.array([2.0, 1.5])
     state = opt.init(p)
     x, y = np.meshgrid(np.linspace(-0.5, 2.3, 80), np.linspace(-0.7, 1.7, 80))
-    ax.contour(x, y, f(np.array([x, y])), 15, colors="0.8")
+    ax.contour(x, y, f(np.array([x, y])), 15, colors="0.8", linewidths=0.7)
     for _ in range(7):
         ahead = opt.grad_point(p, state)
         after, state = opt.step(p, dk.grad(f)(ahead), state)
@@ -74,16 +78,38 @@ def look_ahead(ax: Any) -> Any:
     return ax
 
 
+def hill(ax: Any, steps: int = 40) -> Any:
+    """Walking down: gradient descent on a surface with two valleys, from two places near its top (3-D axes)."""
+    f = lambda p: 3 * (1 - p[0])**2 * np.exp(-p[0]**2 - (p[1] + 1)**2) + 0.3 * (p[0]**2 + p[1]**2) \
+        - 10 * (p[0] / 5 - p[0]**3 - p[1]**5) * np.exp(-p[0]**2 - p[1]**2)
+    grid = np.array(np.meshgrid(np.linspace(-2.6, 2.6, 70), np.linspace(-2.6, 2.6, 70)))
+    ax.plot_surface(*grid, f(grid), cmap="viridis", alpha=0.6, linewidth=0, antialiased=False)
+    for start, color in (((0.05, 1.35), "C3"), ((-0.35, 1.35), "k")):
+        points = [np.array(start)]
+        opt = optim.SGD(0.02)
+        state = opt.init(points[0])
+        for _ in range(steps):
+            point, state = opt.step(points[-1], dk.grad(f)(points[-1]), state)
+            points.append(point)
+        path = np.array(points).T
+        ax.plot(*path, f(path) + 0.15, ".-", color=color, markersize=4, zorder=10)
+    ax.view_init(48, -60)
+    ax.set_title("walking down: where it ends depends on the start")
+    return ax
+
+
 def plot(axes: Any) -> Any:
-    """All four, on four axes."""
-    return [draw(ax) for draw, ax in zip((slopes, chords, average_weights, look_ahead), axes)]
+    """All five, on five axes (the last one with projection="3d")."""
+    return [draw(ax) for draw, ax in zip((slopes, chords, average_weights, look_ahead, hill), axes)]
 
 
 if __name__ == "__main__":
     from matplotlib import pyplot
 
-    figure, grid = pyplot.subplots(2, 2, figsize=(12, 8), layout="constrained")
-    plot(grid.ravel())
+    figure = pyplot.figure(figsize=(17, 8.5), layout="constrained")
+    grid = figure.add_gridspec(2, 3, width_ratios=(1, 1, 1.1))
+    plot([figure.add_subplot(grid[place]) for place in ((0, 0), (0, 1), (1, 0), (1, 1))]
+         + [figure.add_subplot(grid[:, 2], projection="3d")])
     if len(sys.argv) > 1:
-        figure.savefig(sys.argv[1], dpi=110)
+        figure.savefig(sys.argv[1], dpi=90)
     print("the moving average's weights are dk.grad of the average itself")
