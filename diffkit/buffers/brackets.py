@@ -65,16 +65,52 @@ class Joined:
 _vectorize_call = np.vectorize.__call__
 
 
+def _entries(value: Any) -> Any:
+    """An argument as an array."""
+    return value if hasattr(value, "dtype") else pack(value) if holds_traced(value) else np.asarray(value)
+
+
+def _by_signature(vectorized: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``np.vectorize(f, signature=…)``: f of the core axes, for every place along the others."""
+    if kwargs:
+        raise UnsupportedArgumentError("np.vectorize with signature= and keywords of differentiated values",
+                                       "the same arguments by position")
+    inner, outer = vectorized._in_and_out_core_dims
+    places = [i for i in range(len(args)) if i not in vectorized.excluded]
+    if len(places) != len(inner):
+        raise TypeError(f"wrong number of positional arguments: expected {len(inner)!r}, got {len(places)!r}")
+    values = [_entries(args[i]) for i in places]
+    shapes = [value.shape[:len(value.shape) - len(core)] for value, core in zip(values, inner)]
+    shape = np.broadcast_shapes(*shapes)
+    values = [np.broadcast_to(value, shape + tuple(value.shape[len(loop):])) for value, loop in zip(values, shapes)]
+    columns: list[list[Any]] = [[] for _ in outer]
+    for entry in np.ndindex(*shape):
+        row = list(args)
+        for i, value in zip(places, values):
+            row[i] = value[entry]
+        result = vectorized.pyfunc(*row)
+        for column, part in zip(columns, result if len(outer) > 1 else (result,)):
+            column.append(_entries(part))
+    if not columns[0]:
+        return _vectorize_call(vectorized, *(layout(a) for a in args))
+    results = tuple(np.reshape(np.stack(column), (*shape, *column[0].shape)) for column in columns)
+    types = vectorized.otypes
+    if types:
+        results = tuple(y if y.dtype == np.dtype(t) else y.astype(t) for y, t in zip(results, types))
+    return results if len(results) > 1 else results[0]
+
+
+
 @functools.wraps(_vectorize_call)
 def vectorize_call(self: Any, *args: Any, **kwargs: Any) -> Any:
     """Entry by entry in a Python loop, as NumPy does it."""
-    if not is_running() or self.signature is not None or not (holds_traced(args) or holds_traced(
-            tuple(kwargs.values()))):
+    if not is_running() or not (holds_traced(args) or holds_traced(tuple(kwargs.values()))):
         return _vectorize_call(self, *args, **kwargs)
+    if self.signature is not None:
+        return _by_signature(self, args, kwargs)
     names = [name for name in kwargs if name not in (self.excluded or ())]
     places = [i for i in range(len(args)) if i not in (self.excluded or ())]
-    values = [a if hasattr(a, "dtype") else pack(a) if holds_traced(a) else np.asarray(a)
-              for a in [args[i] for i in places] + [kwargs[name] for name in names]]
+    values = [_entries(a) for a in [args[i] for i in places] + [kwargs[name] for name in names]]
     shape = np.broadcast_shapes(*(value.shape for value in values))
     values = [np.broadcast_to(value, shape) for value in values]
     results = []

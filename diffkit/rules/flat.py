@@ -24,11 +24,20 @@ flat(np.floor, np.ceil, np.trunc, np.rint, np.signbit, np.spacing,
      np.isposinf, np.isneginf,
      np.all, np.any, np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition,
      np.argwhere, np.flatnonzero, np.count_nonzero, np.searchsorted, np.digitize,
-     np.allclose, np.array_equal, np.lexsort, np.zeros_like, np.ones_like, np.empty_like, np.fix)
+     np.allclose, np.array_equal, np.zeros_like, np.ones_like, np.empty_like, np.fix)
 
 REFUSED[np.nextafter] = ("it steps to a neighbouring floating-point number, which is no function of real numbers",
                          "x itself, or dk.stop_gradient(np.nextafter(...))")
 REFUSED[np.isnat] = ("it takes dates, which are not differentiated", "np.isnan for floats")
+
+
+LEXSORT = Flat(lambda *keys, axis: np.lexsort(keys, axis), name="lexsort")
+
+
+@answers(np.lexsort)
+def lexsort(keys: Any, axis: Any = -1) -> Any:
+    """The order by the last key, where it ties by the one before it, …"""
+    return LEXSORT(*(as_array(key) for key in keys), axis=axis)
 
 
 ROUND = Flat(np.round, call=np.round)

@@ -1,4 +1,4 @@
-"""Methods of ufuncs: ``reduce``, ``accumulate`` and ``outer`` of every binary row.
+"""Methods of ufuncs: ``reduce``, ``reduceat``, ``accumulate`` and ``outer`` of every binary row.
 
 Sums, products, extrema and log-sums have their own rows; any other binary ufunc reduces
 by its partials, step by step (``cumulative``), and its outer product is an ordinary call
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.rules import cumulative
-from diffkit.rules.calls import NO_VALUE, as_array, keep, lanes, refuse_out, start_with
+from diffkit.rules.calls import NO_VALUE, as_array, keep, lanes, normal_axis, plain, refuse_out, start_with
 from diffkit.rules.kinds import FUNCTIONS, Elementwise, Flat
 
 #: Ufuncs that are reduced by their accumulated values.  Not power and arctan2: NumPy's own
@@ -66,6 +66,21 @@ def _reduce(ufunc: np.ufunc) -> Callable[..., Any]:
     return reduce
 
 
+def _reduceat(ufunc: np.ufunc) -> Callable[..., Any]:
+    """Segment by segment; one that ends before it begins is its first entry alone."""
+    def reduceat(array: Any, indices: Any, axis: Any = 0, dtype: Any = None, out: Any = None) -> Any:
+        refuse_out(ufunc.__name__ + ".reduceat", out)
+        a = as_array(array) if dtype is None else as_array(array).astype(dtype)
+        starts = np.asarray(plain(as_array(indices)))
+        ufunc.reduceat(np.ones(a.shape, a.dtype), starts, axis)  # NumPy's own errors
+        axis = normal_axis(axis, len(a.shape))
+        ends = np.append(starts[1:], a.shape[axis])
+        pieces = [a[(slice(None),) * axis + (slice(start, max(start + 1, end)),)] for start, end in zip(starts, ends)]
+        reduced = [ufunc.reduce(piece, axis=axis, keepdims=True) for piece in pieces]
+        return np.concatenate(reduced, axis) if reduced else a[(slice(None),) * axis + (slice(0, 0),)]
+    return reduceat
+
+
 def _neutral(name: str) -> float:
     return -np.inf if name.startswith("logaddexp") else 0.0
 
@@ -87,3 +102,6 @@ def register() -> None:
                 FUNCTIONS.setdefault((ufunc, "reduce"), _reduce(ufunc))
     for ufunc in (np.logical_and, np.logical_or, np.logical_xor):
         _flat_methods(ufunc)
+    for key in list(FUNCTIONS):
+        if type(key) is tuple and key[1] == "reduce":
+            FUNCTIONS.setdefault((key[0], "reduceat"), _reduceat(key[0]))

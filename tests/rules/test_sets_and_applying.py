@@ -21,6 +21,12 @@ CASES = {
     "along_number": (lambda x: np.apply_along_axis(np.prod, -1, x), B),
     "along_matrix": (lambda x: np.apply_along_axis(lambda lane, k: np.outer(lane[:2], lane) * k, 1, x, 2.0), B),
     "over": (lambda x: np.apply_over_axes(np.sum, x * x, [0, -1]), B),
+    "signature": (lambda x, y: np.vectorize(lambda a, b: (np.outer(a, b), a @ a), signature="(n),(m)->(n,m),()")(
+        x, y[:2]), B, V),
+    "signature_types": (lambda x: np.vectorize(lambda a, k: a * k[0] + a[0], otypes=[np.longdouble], excluded={1},
+                                               signature="(n)->(n)")(x, [2.0]).astype(float), B),
+    "signature_lists": (lambda x: np.vectorize(lambda a: np.stack([a[0], a[1] * a[0]]), signature="(n)->(k)")(
+        [[x[0], x[1]], [1.0, 2.0]]), V),
     "vander": (np.vander, V), "vander_n": (lambda x: np.vander(x, 3, increasing=True), V),
     "vander_one": (lambda x: np.vander(x, 1) * x[0], V),
     "full_like": (lambda x: np.full_like(x, x[1] * x[2]), V),

@@ -303,6 +303,15 @@ def test_logaddexp_reduce_far_out():
 def test_reduceat(indices):
     check(lambda x: np.add.reduceat(x, indices), V)
     check(lambda x: np.add.reduceat(x, [0, 2], axis=1), B)
+    for ufunc in (np.multiply, np.maximum, np.fmin, np.subtract, np.hypot, np.logaddexp):
+        check(lambda x, ufunc=ufunc: ufunc.reduceat(x, [0, 2, 1, 4], axis=1), B, values=ufunc is not np.logaddexp)
+        with pytest.raises(IndexError):
+            dk.grad(lambda x, ufunc=ufunc: np.sum(ufunc.reduceat(x, [0, 9])))(V)
+
+
+def test_lexsort():
+    check(lambda x: x[np.lexsort((x, [1, 0, 1, 0, 0, 1]))], V)
+    check(lambda x: x[1, np.lexsort(x[::-1])], B)
 
 
 def test_long_products_stay_linear_in_time_and_exact():
