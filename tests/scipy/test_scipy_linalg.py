@@ -1,5 +1,7 @@
 """diffkit.scipy.linalg: rows by the self-test, everything against differences of SciPy's own functions."""
 
+import inspect
+
 import numpy as np
 import pytest
 import scipy.linalg as original
@@ -13,6 +15,9 @@ M = rng.normal(size=(3, 3)) + 3 * np.eye(3)
 P = M @ M.T
 V, W = rng.normal(size=3), rng.normal(size=(3, 2))
 C = M + 1j * rng.normal(size=(3, 3))
+N, R, T, I2 = rng.normal(size=(3, 3)), rng.normal(size=(4, 2)), np.triu(np.tril(M, 1), -1), np.eye(2)
+E = np.eye(3) + N / 9
+BANDS, W5 = rng.normal(size=(4, 5)) + 5 * np.eye(4)[1][:, None], rng.normal(size=(5, 2))
 
 
 def differences(f, args, tangents, h=1e-3):
@@ -42,6 +47,65 @@ CASES = {
     "inv": (lambda m: lambda a: m.inv(a), (M,)), "det": (lambda m: lambda a: m.det(a), (M,)),
     "lstsq": (lambda m: lambda a, b: m.lstsq(a, b)[0], (W, V)),
     "block_diag": (lambda m: lambda a, b: m.block_diag(a, b, [1.0, 2.0]), (M, V)),
+    "solve tridiagonal": (lambda m: lambda a, b: m.solve(a, b, assume_a="tridiagonal"), (T, V)),
+    "lu": (lambda m: lambda a: np.concatenate([m.lu(a)[1], m.lu(a)[2]]), (M,)),
+    "lu tall": (lambda m: lambda a: np.concatenate(m.lu(a, permute_l=True)), (R,)),
+    "lu wide": (lambda m: lambda a: np.concatenate(m.lu(a, p_indices=True)[1:], axis=1), (R.T,)),
+    "lu_factor": (lambda m: lambda a: m.lu_factor(a)[0], (N,)),
+    "lu_factor tall": (lambda m: lambda a: m.lu_factor(a)[0], (R,)),
+    "lu_solve": (lambda m: lambda a, b: m.lu_solve(m.lu_factor(a), b), (N, W)),
+    "lu_solve transposed": (lambda m: lambda a, b: m.lu_solve(m.lu_factor(a), b, trans=1), (N, V)),
+    "banded": (lambda m: lambda ab, b: m.solve_banded((1, 2), ab, b), (BANDS, W5)),
+    "banded positive": (lambda m: lambda ab, b: m.solveh_banded(ab, b), (0.2 * BANDS[[0, 2]] + [[0], [9]], W5)),
+    "banded positive lower": (lambda m: lambda ab, b: m.solveh_banded(ab, b, lower=True),
+                              (0.2 * BANDS[:3] + [[9], [0], [0]], W5[:, 0])),
+    "qr": (lambda m: lambda a: np.concatenate(m.qr(a, mode="economic")), (R,)),
+    "qr square": (lambda m: lambda a: np.concatenate(m.qr(a)), (M,)),
+    "qr r": (lambda m: lambda a: m.qr(a, mode="r")[0], (R,)),
+    "qr pivoting": (lambda m: lambda a: np.concatenate(m.qr(a, mode="economic", pivoting=True)[:2]), (R,)),
+    "svd": (lambda m: lambda a: np.concatenate([part.ravel() for part in m.svd(a, full_matrices=False)]), (R,)),
+    "svdvals": (lambda m: lambda a: m.svdvals(a), (R,)),
+    "orth": (lambda m: lambda a: m.orth(a) @ m.orth(a).T, (R,)),
+    "polar": (lambda m: lambda a: np.concatenate(m.polar(a)), (R,)),
+    "polar left": (lambda m: lambda a: np.concatenate(m.polar(a, side="left")), (M,)),
+    "pinv": (lambda m: lambda a: m.pinv(a), (R,)),
+    "pinvh": (lambda m: lambda a: m.pinvh(a), (P,)),
+    "pinvh upper": (lambda m: lambda a: m.pinvh(a, lower=False, return_rank=True)[0], (P,)),
+    "eigh": (lambda m: lambda a: np.concatenate([m.eigh(a)[0], m.eigh(a)[1].ravel()]), (P,)),
+    "eigh upper": (lambda m: lambda a: m.eigh(a, lower=False, subset_by_index=(1, 2))[1], (P,)),
+    **{f"eigh pencil {kind}": (lambda m, kind=kind: lambda a, b: np.concatenate([part.ravel() for part in m.eigh(
+        a, b, type=kind)]), (M + M.T, P)) for kind in (1, 2, 3)},
+    "eigvalsh": (lambda m: lambda a, b: m.eigvalsh(a, b, lower=False), (M + M.T, P)),
+    "eigvals": (lambda m: lambda a: np.sort(np.abs(m.eigvals(a))), (M,)),
+    "eig": (lambda m: lambda a: np.real(m.eig(a)[1] @ np.diag(m.eig(a)[0]**2) @ np.linalg.inv(m.eig(a)[1])), (M,)),
+    "lyapunov": (lambda m: lambda a, q: m.solve_continuous_lyapunov(a, q), (M, N)),
+    "discrete lyapunov": (lambda m: lambda a, q: m.solve_discrete_lyapunov(a, q), (M / 9, N)),
+    "discrete lyapunov bilinear": (lambda m: lambda a, q: m.solve_discrete_lyapunov(a, q, "bilinear"), (M / 9, N)),
+    "riccati": (lambda m: lambda a, b, q, r: m.solve_continuous_are(a, b, q @ q.T, r @ r.T),
+                (M / 3, W, N, W[:2] + 2 * I2)),
+    "riccati descriptor": (
+        lambda m: lambda a, e, s: m.solve_continuous_are(a, W, P, I2, e, s, False), (M / 3, E, W / 9)),
+    "discrete riccati": (lambda m: lambda a, b: m.solve_discrete_are(a, b, P, I2), (M / 9, W)),
+    "discrete riccati descriptor": (
+        lambda m: lambda e, s: m.solve_discrete_are(M / 9, W, P, I2, e, s, False), (E, W / 9)),
+    "signm": (lambda m: lambda a: m.signm(a), (M - 3 * np.eye(3),)),
+    "fractional power": (lambda m: lambda a: m.fractional_matrix_power(a, 0.3), (P,)),
+    "power": (lambda m: lambda t: m.fractional_matrix_power(P, t[0]), (np.array([0.3]),)),
+    "expm_frechet": (lambda m: lambda a, e: np.concatenate(m.expm_frechet(a, e)), (M / 3, N)),
+    **{name: (lambda m, name=name: lambda a: getattr(m, name)(a), (M / 4,))
+       for name in ("cosm", "sinm", "tanm", "coshm", "sinhm", "tanhm")},
+    "toeplitz": (lambda m: lambda c, r: m.toeplitz(c, r) @ m.toeplitz(r), (V, W5[:3, 0])),
+    "circulant": (lambda m: lambda c: m.circulant(c), (V,)),
+    "hankel": (lambda m: lambda c, r: m.hankel(c, r) @ m.hankel(r), (V, W5[:, 0])),
+    "companion": (lambda m: lambda c: m.companion(c), (V,)),
+    "leslie": (lambda m: lambda f, s: m.leslie(f, s), (V, V[:2])),
+    "khatri_rao": (lambda m: lambda a, b: m.khatri_rao(a, b), (R, W)),
+    **{f"convolution_matrix {mode}": (lambda m, mode=mode: lambda a: m.convolution_matrix(a, 5, mode), (V,))
+       for mode in ("full", "same", "valid")},
+    "matmul_toeplitz": (lambda m: lambda c, r, x: m.matmul_toeplitz((c, r), x), (V, W5[:, 0], W5)),
+    "solve_toeplitz": (lambda m: lambda c, r, b: m.solve_toeplitz((c, r), b), (V + 3 * np.eye(3)[0], V, W)),
+    "solve_circulant": (lambda m: lambda c, b: m.solve_circulant(c, b), (V + 3 * np.eye(3)[0], W)),
+    "norm": (lambda m: lambda a: m.norm(a, 1, axis=0) + m.norm(a), (R,)),
 }
 
 
@@ -112,3 +176,46 @@ def test_dtypes_faults_and_keywords():
     with pytest.raises(ValueError, match="matrix structure"):
         dk.grad(lambda a: np.sum(linalg.solve(a, V, assume_a="odd")))(M)
     np.testing.assert_array_equal(linalg.solve(M, V), original.solve(M, V))
+
+
+def test_null_space_and_what_is_refused():
+    """The projector on the null space of a moves by -(a^+ da P + transposed)."""
+    a, t, g = R.T, rng.normal(size=(2, 4)), rng.normal(size=(4, 4))
+    square = lambda n: n @ n.T  # one call: two would be two bases
+    f = lambda a: np.sum(g * square(linalg.null_space(a)))
+    projector = square(original.null_space(a))
+    moved = -(original.pinv(a) @ t @ projector)
+    assert np.sum(dk.grad(f)(a) * t) == pytest.approx(np.sum(g * (moved + moved.T)), rel=1e-10)
+    refused = [(lambda a: linalg.null_space(a)[0, 0], a), (lambda a: linalg.qr(a)[0][0, 0], R),
+               (lambda a: linalg.qr(a, mode="raw")[1][0, 0], M),
+               (lambda a: linalg.eigh(a)[1][0, 0].real, C + C.conj().T),
+               (lambda a: linalg.eig(a, left=True)[1][0, 0].real, M), (lambda a: linalg.eigvals(a, M)[0].real, M),
+               (lambda a: linalg.svd(a, lapack_driver="gesvd")[1][0], M),
+               (lambda a: linalg.lu(a)[1][0], M[None]),
+               (lambda c: linalg.solve_circulant(c, V, singular="lstsq")[0], V)]
+    for f, at in refused:
+        with pytest.raises(dk.errors.DiffkitError, match=r"null|qr|eig|svd|lu|solve_circulant"):
+            dk.grad(f)(at)
+
+
+def test_rows_of_factorisations_complex_too():
+    assert check_rule(linalg.BANDED, (BANDS + 1j * BANDS[::-1] / 9, W5 + 0j), {"lower": 1, "upper": 2}) == []
+    for f in (lambda a: linalg.lu_solve(linalg.lu_factor(a), V + 0j, trans=2),
+              lambda a: linalg.solve(a, V, assume_a="her"),
+              lambda a: linalg.eigvalsh(a @ a.conj().T), lambda a: linalg.toeplitz(a[0]), linalg.cosm,
+              lambda a: linalg.signm(a - 3 * np.eye(3)),
+              lambda a: linalg.solve_continuous_lyapunov(a, C), lambda a: linalg.solveh_banded(
+                  np.stack([a[0], 9 + np.real(a[1])]), V)):
+        total = lambda a, f=f: np.sum((np.abs(f(a)) ** 2).ravel() * np.arange(1, f(a).size + 1))
+        t = rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3))
+        assert np.real(np.sum(dk.grad(total)(C) * t)) == pytest.approx(differences(total, (C,), (t,)), rel=1e-7)
+
+
+def test_every_definition_has_scipys_signature():
+    for name in linalg.__all__:
+        if not name.isupper():
+            ours, theirs = (list(inspect.signature(getattr(m, name)).parameters) for m in (linalg, original))
+            assert [p for p in theirs if p not in _OBSOLETE] == ours, name
+
+
+_OBSOLETE = ("disp", "blocksize")  # without a meaning in SciPy since 1.18; Python's TypeError names them
