@@ -58,7 +58,7 @@ def test_every_stored_schedule_is_used():
 
 
 @pytest.mark.parametrize("run", REFERENCES["plateau"]["runs"], ids=lambda run: str(run["knobs"]))
-def test_plateau_equals_torch(run):
+def test_plateau_equals_torch(run):  # row 58
     plateau = s.ReduceOnPlateau(1.0, **run["knobs"])
     found = [plateau.step(metric) for metric in REFERENCES["plateau"]["metrics"]]
     np.testing.assert_allclose(found, run["rates"], rtol=1e-14)

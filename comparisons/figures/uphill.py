@@ -19,14 +19,14 @@ from diffkit import nn, optim
 STEPS = 600
 
 
-def descend(size: int) -> tuple[list[float], float]:
+def descend(size: int, steps: int = STEPS) -> tuple[list[float], float]:
     """Loss on all rows after each step, and the accuracy at the end."""
     x, y, x_test, y_test = digits()
     loss = lambda params, x, y: nn.cross_entropy(MODEL.apply(params, x), y)
     slope, opt, rng = dk.grad(loss), optim.SGD(0.05), np.random.default_rng(1000)
     params, losses = MODEL.init(0), []
     state = opt.init(params)
-    for _ in range(STEPS):
+    for _ in range(steps):
         rows = rng.permutation(len(y))[:size]
         params, state = opt.step(params, slope(params, x[rows], y[rows]), state)
         losses.append(float(loss(params, x, y)))

@@ -13,12 +13,16 @@ from comparisons.figures import (
     learning_rates,
     moons,
     numeric_error,
+    optimizers,
+    plateau,
     polynomials,
     sketches,
     trajectories,
+    uphill,
 )
+from comparisons.figures import schedules as decays
 from comparisons.figures.shared import digits, fit_digits
-from diffkit import nn, optim
+from diffkit import nn, optim, schedules
 
 pyplot = pytest.importorskip("matplotlib.pyplot")
 
@@ -152,3 +156,32 @@ def test_sketches():  # row 76
     heights = [bar.get_height() for bar in axes[2].patches]
     np.testing.assert_allclose(heights, [0.1 * 0.9**(25 - i) for i in range(1, 26)], rtol=1e-14)
     pyplot.close("all")
+
+
+@pytest.mark.parametrize("name", ["SGD 0.1", "Momentum 0.01", "Adam 0.001"])
+def test_optimizers(name):  # row 69: training loss after epochs 1 and 5
+    pytest.importorskip("sklearn")
+    optimizer, (first, fifth, _) = optimizers.METHODS[name]
+    losses = fit_digits(optimizer, 5).history["val_training"]
+    assert losses[0] == pytest.approx(first, abs=6e-4) and losses[4] == pytest.approx(fifth, abs=6e-4)
+
+
+def test_a_rate_that_falls_on_the_plateau_settles():  # row 70
+    pytest.importorskip("sklearn")
+    result = fit_digits(optim.SGD(schedules.ReduceOnPlateau(0.5, 0.1, 3)), 60, data=digits(noise=0.1))
+    assert result.history["val_accuracy"][-1] == pytest.approx(plateau.REFERENCE["reduced on plateau"], abs=6e-4)
+
+
+def test_small_batches_go_uphill():  # row 72
+    pytest.importorskip("sklearn")
+    share = {size: np.mean(np.diff(uphill.descend(size, 60)[0]) > 0) for size in (1, 1347)}
+    assert share[1] > 0.2 and share[1347] == 0
+
+
+def test_decays(ax):  # row 59
+    rates = decays.run()
+    for name, (schedule, (first, middle, last)) in decays.DECAYS.items():
+        assert rates[name][0] == first
+        assert rates[name][500] == pytest.approx(middle, rel=1e-12)
+        assert schedule(1000) == pytest.approx(last, rel=1e-12)
+    assert decays.plot(rates, ax) is ax and len(ax.lines) == 9

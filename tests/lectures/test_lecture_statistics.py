@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import diffkit as dk
-from diffkit import nn, optim
+from diffkit import nn, optim, train
 
 
 def test_a_summed_risk_takes_a_rate_n_times_smaller():  # row 30
@@ -72,3 +72,55 @@ def test_the_loss_of_a_network_is_not_convex():  # row 38: a Hessian with eigenv
     step, down = 1e-3, np.linalg.eigh(dk.hessian(loss)(w))[1][:, 0]
     curvature = (loss(w + step * down) - 2 * loss(w) + loss(w - step * down)) / step**2
     assert curvature == pytest.approx(values[0], rel=1e-4)
+
+
+def test_maximum_likelihood_is_minimal_cross_entropy_and_divergence():  # row 32: seven of ten coins
+    y, grid = np.array([1.0] * 7 + [0.0] * 3), np.linspace(0.001, 0.999, 999)
+    likelihood = [np.prod(np.where(y == 1, p, 1 - p)) for p in grid]
+    summed = [nn.bce(np.full(10, p), y, reduction="sum") for p in grid]
+    mean = [nn.bce(np.full(10, p), y) for p in grid]
+    two = [np.log([[p, 1 - p]]) for p in grid]
+    divergence = [nn.kl_div(logs, np.array([[0.7, 0.3]])) for logs in two]
+    crossed = [nn.nll(logs, np.array([[0.7, 0.3]])) for logs in two]
+    places = [int(np.argmax(likelihood)), *(int(np.argmin(values)) for values in (summed, mean, divergence, crossed))]
+    assert places == [699] * 5 and grid[699] == pytest.approx(0.7)
+
+
+def test_a_normal_head_of_fixed_width_fits_as_least_squares():  # rows 33, 34
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((50, 3)), rng.standard_normal(50)
+    exact = np.linalg.lstsq(x, y, rcond=None)[0]
+    for loss in (lambda w: nn.mse(x @ w, y), lambda w: nn.gaussian_nll(x @ w, y, 2.5)):
+        w = -np.linalg.solve(dk.hessian(loss)(np.zeros(3)), dk.grad(loss)(np.zeros(3)))
+        np.testing.assert_allclose(w, exact, rtol=1e-8)
+
+
+def test_heads_learn_frequencies():  # row 34: with nothing but a bias, Bernoulli and categorical heads count
+    y = np.array([0, 0, 0, 1, 2, 2, 2, 2])
+    logits = np.zeros(3)
+    for _ in range(30):  # Newton's method; one direction of logits is free
+        loss = lambda z: nn.cross_entropy(np.ones((8, 1)) * z, y)
+        logits = logits - np.linalg.pinv(dk.hessian(loss)(logits)) @ dk.grad(loss)(logits)
+    np.testing.assert_allclose(nn.softmax(logits), [3 / 8, 1 / 8, 4 / 8], rtol=1e-12)
+    logit = np.zeros(())
+    for _ in range(10):
+        loss = lambda z: nn.bce_with_logits(np.ones(8) * z, (y == 0).astype(float))
+        logit = logit - dk.grad(loss)(logit) / dk.derivative(loss, 2)(logit)
+    assert nn.sigmoid(logit) == pytest.approx(3 / 8, rel=1e-12)
+
+
+def test_descent_is_not_stuck_above_zero_training_error():  # row 52, the claim that says too much
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((60, 4)), rng.integers(0, 2, 60)  # labels without any pattern
+    model = nn.MLP((4, 64, 2))
+    loss = lambda params: nn.cross_entropy(model.apply(params, x), y)
+    for seed in range(3):
+        params = train.fit(loss, model.init(seed), None, optim.SGD(0.5), epochs=3000, progress=False).params
+        assert np.all(model.apply(params, x).argmax(axis=1) == y)
+
+
+def test_the_estimator_has_every_hyper_parameter_of_the_list():  # row 67
+    pytest.importorskip("sklearn")
+    settings = set(train.MLPClassifier().get_params())
+    assert settings >= {"hidden_layer_sizes", "activation", "learning_rate", "optimizer", "batch_size", "max_epochs",
+                        "weight_decay", "dropout", "early_stopping"}
