@@ -46,15 +46,14 @@ if TYPE_CHECKING:
         hvp,
         jacobian,
         jvp,
-        sparse_hessian,
-        sparse_jacobian,
         stop_gradient,
         taylor,
         value,
         value_and_grad,
         vjp,
-        vmap,
     )
+    from diffkit.transforms.mapping import vmap
+    from diffkit.transforms.sparse import sparse_hessian, sparse_jacobian
 
 __version__ = "0.1.0"
 
@@ -119,14 +118,14 @@ _HOMES = {
     "jacobian": "transforms",
     "jvp": "transforms",
     "kinks": "blame",
-    "sparse_hessian": "transforms",
-    "sparse_jacobian": "transforms",
+    "sparse_hessian": "transforms.sparse",
+    "sparse_jacobian": "transforms.sparse",
     "stop_gradient": "transforms",
     "taylor": "transforms",
     "value": "transforms",
     "value_and_grad": "transforms",
     "vjp": "transforms",
-    "vmap": "transforms",
+    "vmap": "transforms.mapping",
 }
 
 

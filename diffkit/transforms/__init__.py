@@ -9,10 +9,8 @@ the user's function, and the user's own exception comes through unchanged.
 from diffkit.transforms.expansions import taylor
 from diffkit.transforms.gradient import grad, value_and_grad
 from diffkit.transforms.leaving import stop_gradient, value
-from diffkit.transforms.mapping import vmap
 from diffkit.transforms.matrices import derivative, hessian, hvp, jacobian
 from diffkit.transforms.products import jvp, vjp
-from diffkit.transforms.sparse import sparse_hessian, sparse_jacobian
 
 __all__ = [
     "derivative",
@@ -21,12 +19,9 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
-    "sparse_hessian",
-    "sparse_jacobian",
     "stop_gradient",
     "taylor",
     "value",
     "value_and_grad",
     "vjp",
-    "vmap",
 ]

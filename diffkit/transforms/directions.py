@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.batching import BatchLevel, NotBatched
 from diffkit.masked import CAREFUL
 from diffkit.rules.shapes import RESHAPE
 from diffkit.rules.writing import PACK
@@ -63,6 +62,7 @@ def along(linear: Linear, directions: Any, few: int | None = None) -> list[Any]:
     count = directions.shape[0]
     if count < (FEW if few is None else few) or CAREFUL.get():
         return _one_by_one(linear, directions)
+    from diffkit.batching import BatchLevel, NotBatched  # not for a gradient alone
     level = BatchLevel(count)
     try:
         found = [level.lower(image) for image in linear(level.lift(directions))]

@@ -25,7 +25,6 @@ from diffkit.transforms.leaving import is_recorded
 from diffkit.transforms.methods import forward_blocks, hessian_by, jacobian_by
 from diffkit.transforms.products import Linearized, jvp
 from diffkit.transforms.running import Function, is_worth_care, name_of, zero_of
-from diffkit.transforms.sparse import dense_by_colours
 
 
 def jacobian(f: Function, argnums: Argnums = 0, method: str = "auto", has_aux: bool = False) -> Function:
@@ -52,8 +51,7 @@ def jacobian(f: Function, argnums: Argnums = 0, method: str = "auto", has_aux: b
             n_out = sum(zero_of(out).size for out in run.outs)
             n_in = sum(leaf.size for leaf in moving.leaves)
             if method == "reverse" or n_out <= 2 * n_in:
-                rows = dense_by_colours(run, moving) if any(map(is_recorded, moving.leaves)) else None
-                rows = jacobian_rows(run, moving) if rows is None else rows
+                rows = _recorded_rows(run, moving) or jacobian_rows(run, moving)
                 result = tree.unflatten(run.structure, [moving.answer(row) for row in rows])
                 if attempts[0] != before and is_worth_care(run.depth, run.value, result):
                     with careful():
@@ -64,6 +62,14 @@ def jacobian(f: Function, argnums: Argnums = 0, method: str = "auto", has_aux: b
         return (result, blocks.aux) if has_aux else result
 
     return jacobian_of_f
+
+
+def _recorded_rows(run: Linearized, moving: Moving) -> list[list[Any]] | None:
+    """The blocks by the pattern's colours, in a program that is recorded once to run often."""
+    if not any(map(is_recorded, moving.leaves)):
+        return None
+    from diffkit.transforms.sparse import dense_by_colours
+    return dense_by_colours(run, moving)
 
 
 def jacobian_rows(run: Linearized, moving: Moving) -> list[list[Any]]:

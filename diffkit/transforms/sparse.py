@@ -100,7 +100,7 @@ class SparseDerivative:
         self.colours = rows if self.by_rows else columns
 
     def _places(self, pattern: Rows) -> None:
-        """Where each entry stands in the compressed matrix, of one line for each colour."""
+        """Where each entry stands in the compressed matrix, of one line for each colour, laid end to end."""
         if self.by_rows:
             line, entry = self.colours[self.rows], self.columns
         else:
@@ -109,7 +109,8 @@ class SparseDerivative:
                 other = ~readable(pattern, self.colours)
                 line = np.where(other, self.colours[self.rows], line)
                 entry = np.where(other, self.columns, entry)
-        self.places = line, entry
+        length = self.shape[1 if self.by_rows else 0]
+        self.places = line * length + entry
 
     # --- values ----------------------------------------------------------------------------------------
     def _directions(self, dtype: Any, extra: Any = None) -> Any:
@@ -156,7 +157,11 @@ class SparseDerivative:
         if not self.count:
             return np.zeros(0)
         moving = split(args, self.argnums, self.f)
-        return GETITEM(self._evaluate(moving, kwargs, None, None), index=self.places)
+        return self._read_off(self._evaluate(moving, kwargs, None, None))
+
+    def _read_off(self, compressed: Any) -> Any:
+        """The entries from the compressed matrix."""
+        return GETITEM(laid([compressed]), index=self.places)
 
     def matrix(self, values: Any) -> Any:
         """The matrix with these entries."""
@@ -173,7 +178,7 @@ class SparseDerivative:
             return self.matrix(np.zeros(0))
         extra = np.random.default_rng(0).uniform(0.5, 1.5, len(self.colours))
         found = self._evaluate(moving, kwargs, None, extra)
-        matrix = self.matrix(found[self.places])
+        matrix = self.matrix(self._read_off(found))
         matrix_or_transpose = matrix.T if self.by_rows else matrix
         expected = found[-1]
         sizes = abs(matrix_or_transpose) @ extra
@@ -191,7 +196,7 @@ def prepared_at(like: SparseDerivative, moving: Moving, kwargs: dict[str, Any]) 
     if not found.count:
         return found, found.matrix(np.zeros(0))
     tape = run if found.by_rows or found.symmetric else None
-    return found, found.matrix(found._evaluate(moving, kwargs, tape, None)[found.places])
+    return found, found.matrix(found._read_off(found._evaluate(moving, kwargs, tape, None)))
 
 
 def dense_by_colours(run: Linearized, moving: Moving) -> list[list[Any]] | None:
@@ -212,8 +217,7 @@ def dense_by_colours(run: Linearized, moving: Moving) -> list[list[Any]] | None:
         return None
     values = np.zeros(0)
     if found.count:
-        compressed = found.compressed(found._pulled(run), found._dtype(outs))
-        values = GETITEM(laid([compressed]), index=np.ravel_multi_index(found.places, compressed.shape))
+        values = found._read_off(found.compressed(found._pulled(run), found._dtype(outs)))
     blocks = []
     first = 0
     for out in outs:
