@@ -50,7 +50,8 @@ def gradient_by(method: str, f: Function, argnums: Argnums, has_aux: bool, has_e
             scalar_result(f, result, None, False)
         blocks = blocks_of(f, moving, kwargs, has_aux)
         scalar_result(f, tree.unflatten(blocks.structure, blocks.outs), None, False)
-        g = moving.answer([_of_shape(block, leaf) for block, leaf in zip(blocks.values[0], moving.leaves)])
+        g = moving.answer([_of_dtype(_of_shape(block, leaf), leaf)
+                           for block, leaf in zip(blocks.values[0], moving.leaves)])
         if has_error:
             assert blocks.errors is not None
             g = g, moving.answer([_of_shape(e, leaf) for e, leaf in zip(blocks.errors[0], moving.leaves)])
@@ -97,7 +98,13 @@ def _of_shape(block: Any, leaf: Any) -> Any:
     return np.reshape(block, leaf.shape)[()] if not leaf.shape or block.shape != leaf.shape else block
 
 
-def _choose(method: str, has_error: bool) -> Callable[..., Blocks]:
+def _of_dtype(block: Any, leaf: Any) -> Any:
+    """A gradient's block in the leaf's own precision (f may have computed in another)."""
+    same_kind = block.dtype.kind == leaf.dtype.kind
+    return block.astype(leaf.dtype) if same_kind and block.dtype != leaf.dtype else block
+
+
+def _choose(method: str, has_error: bool, scalar: bool = False) -> Callable[..., Blocks]:
     if has_error and method != "numeric":
         raise InputError(f'has_error=True goes with method="numeric", not {method!r}',
                          'grad(f, method="numeric", has_error=True)')

@@ -154,3 +154,12 @@ def test_functions_of_nothing(f):
     assert np.array_equal(value, want) and np.shape(tangent) == np.shape(want) and not np.any(tangent)
     assert dk.grad(lambda x: np.sum(f(x)))(x).shape == x.shape
     assert FUNCTIONS.get(f) is not None
+
+
+@pytest.mark.parametrize("method", ["forward", "reverse", "symbolic", "numeric"])
+def test_a_gradient_has_the_precision_of_its_argument(method):
+    """Whatever precision f computes in."""
+    for dtype, inside in ((np.float64, np.float32), (np.float32, np.float64)):
+        x = np.array([1.0, 2.0], dtype)
+        found = dk.grad(lambda x, inside=inside: np.sum(x.astype(inside) ** 2), method=method)(x)
+        assert found.dtype == dtype and np.allclose(found, [2, 4], rtol=1e-3)
