@@ -10,9 +10,12 @@ from diffkit.scipy import stats
 
 # name -> shapes, and points inside the support for loc 0.3, scale 1.7
 CONTINUOUS = {"norm": (), "t": (3.5,), "gamma": (2.5,), "beta": (1.5, 2.5), "chi2": (3.0,), "expon": (),
-              "uniform": (), "laplace": (), "cauchy": (), "lognorm": (0.8,)}
-DISCRETE = {"poisson": (2.5,), "binom": (7.0, 0.4)}
+              "uniform": (), "laplace": (), "cauchy": (), "lognorm": (0.8,), "logistic": (), "gumbel_r": (),
+              "gumbel_l": (), "weibull_min": (1.4,), "pareto": (2.5,), "powerlaw": (1.7,), "rayleigh": (),
+              "halfnorm": (), "halfcauchy": (), "invgamma": (2.2,), "chi": (2.5,), "f": (3.0, 4.5)}
+DISCRETE = {"poisson": (2.5,), "binom": (7.0, 0.4), "bernoulli": (0.3,), "geom": (0.4,), "nbinom": (2.5, 0.4)}
 METHODS = ("logpdf", "pdf", "cdf", "logcdf", "sf", "logsf")
+QUANTILES = ("ppf", "isf")
 X = np.array([0.4, 0.9, 1.6])
 
 
@@ -20,13 +23,13 @@ def central(f, x, h=1e-3):
     return (45 * (f(x + h) - f(x - h)) - 9 * (f(x + 2 * h) - f(x - 2 * h)) + (f(x + 3 * h) - f(x - 3 * h))) / (60 * h)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHODS + QUANTILES)
 @pytest.mark.parametrize("name", CONTINUOUS)
 def test_continuous(name, method):
     ours, theirs = getattr(getattr(stats, name), method), getattr(getattr(original, name), method)
     parameters = (*CONTINUOUS[name], 0.3, 1.7)
-    args = (X, *parameters)
-    value = dk.value_and_grad(lambda x: np.sum(ours(x, *parameters)))(X)[0]
+    args = (X / 2 if method in QUANTILES else X + 1.7 * (name == "pareto"), *parameters)
+    value = dk.value_and_grad(lambda x: np.sum(ours(x, *parameters)))(args[0])[0]
     assert value == pytest.approx(np.sum(theirs(*args)), rel=1e-13)
     gradients = dk.grad(lambda *args: np.sum(ours(*args)), tuple(range(len(args))))(*args)
     for i, found in enumerate(gradients):
@@ -36,9 +39,9 @@ def test_continuous(name, method):
         alone = lambda v, i=i: np.sum(ours(*args[:i], v, *args[i + 1:]))
         forward = dk.jvp(alone, (args[i],), (np.ones_like(args[i]),))[1]
         assert forward == pytest.approx(np.sum(found), rel=1e-12)
-    second = dk.grad(lambda x: np.sum(dk.grad(lambda x: np.sum(ours(x, *parameters)))(x)))(X)
+    second = dk.grad(lambda x: np.sum(dk.grad(lambda x: np.sum(ours(x, *parameters)))(x)))(args[0])
     slope = dk.grad(lambda x: np.sum(ours(x, *parameters)))
-    np.testing.assert_allclose(second, central(slope, X), rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(second, central(slope, args[0]), rtol=1e-7, atol=1e-8)
 
 
 @pytest.mark.parametrize("method", ["logpmf", "pmf", "cdf", "logcdf", "sf", "logsf"])
@@ -139,3 +142,35 @@ def test_arguments_as_scipys():
         for method in METHODS:
             found = dk.grad(lambda x, n=name, m=method, s=shapes: np.sum(getattr(getattr(stats, n), m)(x, *s)))(x)
             assert found.dtype == np.float32
+
+
+def test_ends_of_quantiles_and_probabilities_that_are_none():
+    q = np.array([0.0, 1.0, -0.1, 0.5])
+    for d in ("gamma", "beta", "norm", "pareto"):
+        for method in QUANTILES:
+            shapes = CONTINUOUS[d]
+            ours, theirs = getattr(getattr(stats, d), method), getattr(getattr(original, d), method)
+            along = lambda q, s, ours=ours, shapes=shapes: ours(q, *shapes, 1.0, s)
+            found = dk.jvp(along, (q, 2.0), (np.ones(4), 1.0))
+            np.testing.assert_array_equal(np.isnan(found[0]), [False, False, True, False])
+            np.testing.assert_allclose(found[0], theirs(q, *shapes, 1.0, 2.0), rtol=1e-13)
+    assert dk.grad(lambda s: stats.pareto.ppf(0.0, 2.0, 0.0, s))(3.0) == 1.0  # the support begins at the scale
+    assert np.all(dk.grad(lambda p: stats.poisson.ppf(0.3, p) + stats.binom.isf(0.2, 5, p / 9))(2.5) == 0.0)
+    assert dk.value_and_grad(lambda z: dk.grad(stats.logistic.logpdf)(z))(0.0) == (0.0, -0.5)
+    assert dk.grad(stats.rayleigh.pdf)(0.0) == 1.0
+
+
+def test_frozen_distributions_and_other_methods():
+    assert dk.grad(lambda m: stats.norm(m, 2.0).logpdf(1.0))(0.0) == pytest.approx(0.25, rel=1e-15)
+    assert dk.grad(lambda m: stats.norm(loc=m).cdf(1.0))(0.0) == pytest.approx(-original.norm.pdf(1.0), rel=1e-14)
+    mean = dk.grad(lambda m: stats.multivariate_normal(m, np.eye(2)).logpdf(np.ones(2)))(np.zeros(2))
+    np.testing.assert_allclose(mean, np.ones(2), rtol=1e-15)
+    np.testing.assert_allclose(dk.grad(lambda a: stats.dirichlet(a).pdf(np.array([0.5, 0.5])))(np.ones(2)),
+                               [1 - np.log(2)] * 2, rtol=1e-12)
+    assert stats.gamma.mean(2.0) == 2.0 and stats.norm.name == "norm"
+    with pytest.raises(dk.errors.UnsupportedArgumentError, match=r"norm\.mean"):
+        dk.grad(lambda m: stats.norm.mean(m))(1.0)
+    with pytest.raises(AttributeError):
+        stats.norm.nothing  # noqa: B018
+    with pytest.raises(TypeError, match="misses"):
+        stats.gamma()
