@@ -87,14 +87,16 @@ def _judge(pairs: Pairs, resolution: Array, bits: int, roomy: Array) -> tuple[Es
     z = coarse.step**2
     once = central[1:] + z[1:] / (z[:-1] - z[1:]) * np.diff(central, axis=0)
     value = once[1] + z[2] / (z[0] - z[2]) * (once[1] - once[0])
-    # Noise, seen twice: beside the fine pair, and in its second difference (less the curvature).
+    # The gap of a smooth function has odd powers of h only: h and h³ are taken out.
     step = coarse.step[2]
+    gap = np.abs((16 * coarse.gap[2] - 10 * coarse.gap[1] + coarse.gap[0]) / 7)
+    # Noise, seen three times: beside the fine pair, in its second difference (less the curvature), and in what is
+    # left of the gaps, for close neighbours may share their rounding.
     slope_noise = np.abs(value - pairs.central[3]) * fine_step
     bend_noise = np.abs(pairs.gap[3] - coarse.gap[2] * (fine_step / step)) * fine_step / 2
     noise = np.maximum(np.maximum(slope_noise, bend_noise), resolution.max(axis=0))
-    claim = 3 * np.maximum(np.abs(value - once[1]), np.abs(once[1] - once[0]) / 8) + 8 * noise / step
-    # The gap of a smooth function has odd powers of h only: h and h³ are taken out.
-    gap = np.abs((16 * coarse.gap[2] - 10 * coarse.gap[1] + coarse.gap[0]) / 7)
+    wide_noise = np.maximum(noise, gap * step / 4)
+    claim = 3 * np.maximum(np.abs(value - once[1]), np.abs(once[1] - once[0]) / 8) + 8 * wide_noise / step
     small = 2.0 ** (-0.6 * bits)
     # At a stationary point only the noise is left: wider steps would gain little if s is near their range.
     natural = np.abs(pairs.base) / (step * 2.0 ** round(bits * 9 / 53))

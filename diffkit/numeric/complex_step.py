@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _SIDES = (0, 1, -1)
 _COARSE = 1e-4
+#: Steps in units of |x| or 1, as powers of two: the second leaves an error of 2^-56 f''' and no more.
+_EXPONENTS = (-66, -28)
 
 
 def complex_steps(setup: Setup, lines: list[Line]) -> list[Estimate]:
@@ -51,13 +53,20 @@ def _along(setup: Setup, line: Line) -> Estimate:
     finite = np.isfinite(base) & np.isfinite(line.scale).all()
     if not finite.any():
         return Estimate.blank(len(base), base.dtype)
-    tiny = line.scale * 2.0**-66
-    aside = line.scale * 2.0 ** -(line.bits // 2)
-    slopes = [_slope(setup, line, tiny, side * aside) for side in _SIDES]
+    # The step need not be seen beside x, only be small for f: |x| is no measure of that where |x| is large.
+    unit = np.minimum(line.scale, 1 / np.abs(line.weights).max())
+    aside = np.maximum(unit * 2.0 ** -(line.bits // 2), line.scale * 2.0 ** (4 - line.bits))
+    limits = np.finfo(base.dtype)
+    for exponent in _EXPONENTS:
+        tiny = unit * 2.0**exponent
+        slopes = [_slope(setup, line, tiny, side * aside) for side in _SIDES]
+        # An imaginary part that underflows has lost digits: a larger step then.
+        if not (np.abs(slopes[0] * tiny) < limits.tiny * 2.0**line.bits)[base != 0].any():
+            break
     value = slopes[0]
     spread = np.abs(slopes[1] + slopes[2] - 2 * value)
     bits = min(setup.evaluator.bits, line.bits)
-    error = 2 * np.nan_to_num(spread) + 16 * 2.0**-bits * np.abs(value) + np.finfo(base.dtype).tiny
+    error = 2 * np.nan_to_num(spread) + 16 * 2.0**-bits * np.abs(value) + 256 * limits.smallest_subnormal / tiny
     _cross_check(setup, line, value, error, finite)
     lost = ~(np.isfinite(value) & finite)
     value = np.where(lost, np.nan, value)

@@ -8,7 +8,10 @@ function than the one at x (aliasing, a kink or jump nearby), and noise may be a
 So an entry is admitted only if *every finer level* agrees with it within that level's
 noise; if the noise had to be enlarged for that, the claim grows with it; and the sharp
 estimate (the finer neighbour, mostly) is used only where the column converges as its
-theory says.  Among the admitted entries the smallest claim wins.
+theory says, and a column that converges slowly pays for the rest of its way (x^1.1 at 0).
+f(x) itself is a witness as well: central quotients never touch it, but the mean of f(x - h) and
+f(x + h) must approach it.  Where it stays away x sits in a spike (close to a pole) that these
+steps jump over.  Among the admitted entries the smallest claim wins.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ _SAFETY = 3.0
 _NOISE_SAFETY = 5.0
 # Finer levels may contradict an entry by this multiple of the estimated noise, at a price.
 _TOLERATED, _ENLARGED = 2.0, 64.0
+# So many times the noise may the mean of both sides stay away from f(x); so many levels back it is looked at.
+_ASIDE, _LAGS = 16.0, 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Limit:
         return np.isfinite(self.error)
 
 
-def extrapolate(step: Array, quotient: Array, noise: Array, power: int) -> Limit:
+def extrapolate(step: Array, quotient: Array, noise: Array, power: int, offset: Array | None = None) -> Limit:
     """The limit of ``quotient`` for step to 0.
 
     Parameters
@@ -51,12 +56,19 @@ def extrapolate(step: Array, quotient: Array, noise: Array, power: int) -> Limit
         the error that f's noise makes in each quotient.
     power : int
         1 or 2: the error series is in step**power.
+    offset : array of shape (levels, m), optional
+        The mean of f(x - h) and f(x + h) less f(x).
     """
     levels, count = quotient.shape
     best = Limit(np.full(count, np.nan, quotient.dtype), np.full(count, np.inf, noise.dtype),
                  np.full(count, np.inf, noise.dtype), np.zeros(count, int))
     z = step ** power
     table, spread = quotient, noise
+    # Quotients that converge slowly, above the noise, make every extrapolation as bad as they are.
+    rate, rest = _rest(step, quotient)
+    moved = np.abs(np.diff(quotient, axis=0, prepend=quotient[:1]))
+    slow = np.where((rate < power / 2) & (moved > 4 * noise), rest, 0)
+    stuck = np.zeros(quotient.shape, bool) if offset is None else _stuck(step, offset, noise * step)
     for column in range(min(_COLUMNS, levels)):
         if column:
             coarse, fine = z[:-column], z[column:]
@@ -65,8 +77,10 @@ def extrapolate(step: Array, quotient: Array, noise: Array, power: int) -> Limit
             table = finer[1:] + fine / wide * (finer[1:] - finer[:-1])
             spread = (coarse * spread[1:] + fine * spread[:-1]) / wide
             error = _truncation(finer, table, fine / coarse, spread)
+            error = np.maximum(error, slow[column:])
         else:
-            error = _plain(quotient)
+            error = rest
+        error = np.where(stuck[column:], np.inf, error)
         for row in range(len(table)):
             level = row + column
             if not (_SAFETY * error[row] + _NOISE_SAFETY * spread[row] < best.error).any():
@@ -93,13 +107,35 @@ def _truncation(finer: Array, table: Array, shrink: Array, spread: Array) -> Arr
     return error
 
 
-def _plain(quotient: Array) -> Array:
-    """Error of the quotients themselves, from the observed rate: for functions without a series in h."""
-    error: Array = np.full(quotient.shape, np.inf, quotient.real.dtype)
-    moved = np.abs(np.diff(quotient, axis=0))
-    rate = moved[1:] / np.where(moved[:-1] > 0, moved[:-1], np.inf)
-    error[2:] = np.where(rate < 0.95, moved[1:] / (1 - np.minimum(rate, 0.95)), np.inf)
-    return error
+def _rest(step: Array, quotient: Array) -> tuple[Array, Array]:
+    """Quotients that go like h^p: p at every level, and what is left there; inf where nothing can be said.
+
+    Two moves in a row tell, at uneven steps: over a factor q of the step one is p log(q) h^p, at the step's
+    mean and to first order in p.
+    """
+    logs = np.log(step)
+    pace = np.abs(np.diff(quotient, axis=0)) / (logs[:-1] - logs[1:])
+    middle = (logs[:-1] + logs[1:]) / 2
+    power, rest = np.full(quotient.shape, np.inf), np.full(quotient.shape, np.inf)
+    power[2:] = np.log(pace[:-1] / pace[1:]) / (middle[:-1] - middle[1:])
+    rest[2:] = np.where(power[2:] > 0, pace[1:] / power[2:], np.inf)
+    return power, rest
+
+
+def _stuck(step: Array, offset: Array, noise: Array) -> Array:
+    """Levels where the mean of both sides stays away from f(x), no nearer than at twice the step.
+
+    Far above noise, or above what it moves by over the last levels: noise would move it.
+    """
+    asked, nearer = np.zeros(offset.shape, bool), np.zeros(offset.shape, bool)
+    moves = np.zeros(noise.shape, noise.dtype)
+    for lag in range(1, min(_LAGS, len(step) - 1) + 1):
+        wider = step[:-lag] >= 1.9 * step[lag:]
+        asked[lag:] |= wider
+        nearer[lag:] |= wider & (np.abs(offset[lag:]) < 0.9 * np.abs(offset[:-lag]))
+        moves[lag:] = np.maximum(moves[lag:], np.abs(offset[lag:] - offset[:-lag]))
+    moves[:_LAGS - 1] = np.inf
+    return np.asarray(asked & ~nearer & (np.abs(offset) > _ASIDE * np.minimum(noise, moves)))
 
 
 def _admit(value: Array, truncation: Array, spread: Array, step: Array, quotient: Array, noise: Array,

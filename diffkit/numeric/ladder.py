@@ -100,8 +100,8 @@ def _noise(line: Line, pairs: Pairs, todo: Array, bits: int) -> Scheme[Array]:
     weight = np.where(asked, 1 + np.where(seen.unclear, seen.height / seen.level, 0), 0)
     spacing = line.fit(_spread(line, middle, weight, todo)[None])[0]
     values = yield noises.table_offsets(spacing)
-    quieter, rougher = noises.from_tables(values[:, todo] / work.unit, work.base)
-    rough = seen.unclear & (quieter > seen.height / 30)
+    quieter, rougher, around = noises.from_tables(values[:, todo] / work.unit, work.base)
+    rough = seen.unclear & (quieter > seen.height / 30) & (around > seen.height / 60)
     level = np.where(curved & np.isfinite(rougher), np.maximum(2 * rougher, floor), seen.level)
     return np.where(rough, np.maximum(quieter, seen.height), level)
 

@@ -28,8 +28,10 @@ from diffkit.numeric.result import Array
 _PLACES = np.array([0.0, 10.0, 24.0, 31.0, 47.0, 53.0, 68.0, 76.0])
 REACH = 80.0
 _SHORT = 256
+_QUIET = 4
 # Rows span what no polynomial of degree 4 can produce at these places: the generalised differences.
-_ROUGH = np.linalg.qr(np.vander(_PLACES / REACH, 5), mode="complete")[0][:, 5:].T
+_ROUGH, _AROUND = (np.linalg.qr(np.vander(places / REACH, 5), mode="complete")[0][:, 5:].T
+                   for places in (_PLACES, _PLACES[1:]))
 
 
 def floor(pairs: Pairs, bits: int) -> Array:
@@ -85,7 +87,8 @@ def from_ladder(pairs: Pairs, bits: int, scale: Array) -> Noise:
     height, end, level = _plateaus(found, step[2:])
     swing = np.nan_to_num(np.fmax(np.abs(pairs.plus - pairs.base), np.abs(pairs.minus - pairs.base))).max(axis=0)
     natural = height / end <= 1000 * np.abs(pairs.base) / scale
-    noisy = level & natural & (height > 8 * quiet) & (height < 0.2 * swing)
+    # Rounding that close neighbours share leaves them as quiet as f's own last digit; near a pole they are not.
+    noisy = level & natural & (height > 8 * quiet) & (height < 0.2 * swing) & (quiet < _QUIET * base)
     length = step[2:-2] / end
     noisy &= length > _SHORT  # truncation between two close levels is not a plateau
     length = np.where(noisy, length, 0)
@@ -114,9 +117,17 @@ def table_offsets(step: Array) -> Array:
     return np.concatenate([offsets, -offsets])
 
 
-def from_tables(values: Array, base: Array) -> tuple[Array, Array]:
-    """Noise from values at ``table_offsets``: the quieter side (NaN if one lacks values), the rougher; (m,)."""
+def from_tables(values: Array, base: Array) -> tuple[Array, Array, Array]:
+    """Noise from values at ``table_offsets``, each (m,); NaN where one side lacks values.
+
+    The quieter side, the rougher, and the quieter without f(x), which stands alone close to a pole.
+    """
     half = len(_PLACES) - 1
-    sides = (np.concatenate([base[None], part]) for part in (values[:half], values[half:]))
-    rough = [np.sqrt((np.abs(_ROUGH @ side) ** 2).mean(axis=0)) for side in sides]
-    return np.minimum(*rough), np.fmax(*rough)
+    sides = values[:half], values[half:]
+    whole = [_height(_ROUGH @ np.concatenate([base[None], side])) for side in sides]
+    around = [_height(_AROUND @ side) for side in sides]
+    return np.minimum(*whole), np.fmax(*whole), np.minimum(*around)
+
+
+def _height(samples: Array) -> Array:
+    return np.asarray(np.sqrt((np.abs(samples) ** 2).mean(axis=0)))

@@ -31,6 +31,7 @@ from diffkit.numeric.result import (
 )
 
 _MANY_STAIRS = 8**4
+_LOUD = 2.0**20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +73,7 @@ def look(pairs: Pairs, noise: Array, bits: int, one_sided: bool) -> View:
     stairs = shapes.stairs(pairs, floor)
     noise = np.maximum(noise, stairs.quantum)
     blur = (noise + floor) / pairs.step
-    central = extrapolate(pairs.step, pairs.central, blur, 2)
+    central = extrapolate(pairs.step, pairs.central, blur, 2, pairs.gap * pairs.step / 2)
     nothing = Limit(np.full_like(central.value, np.nan), np.full_like(central.error, np.inf),
                     central.noise, central.level)
     right = left = nothing
@@ -111,7 +112,10 @@ def conclude(view: View, bits: int) -> Estimate:
     jump = shapes.jumps(pairs, floor)
     vertical, slope = shapes.verticals(pairs, floor.min(axis=0))
     vertical &= ~jump
-    lost = ~np.isfinite(error) | jump | vertical
+    # Noise and nothing else: whatever f may be, it can't be seen through it.
+    swing = np.fmax.reduce(np.fmax(np.abs(pairs.plus - pairs.base), np.abs(pairs.minus - pairs.base)), axis=0)
+    drowned = (view.noise > _LOUD * floor.min(axis=0)) & (swing < 8 * view.noise) & ~steps
+    lost = ~np.isfinite(error) | jump | vertical | drowned
     status[lost] = np.where(view.heard < 3, NONFINITE, NOISY)[lost]
     status[jump], status[vertical] = JUMP, VERTICAL
     value = np.where(lost, np.where(vertical, slope, np.nan), value)

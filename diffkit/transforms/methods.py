@@ -40,12 +40,12 @@ class Blocks:
 
 def gradient_by(method: str, f: Function, argnums: Argnums, has_aux: bool, has_error: bool = False) -> Function:
     """``grad(f)`` by a method that has no reverse sweep."""
-    blocks_of = _choose(method, has_error)
+    blocks_of = _choose(method, has_error, scalar=True)
 
     @functools.wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
         moving = split(args, argnums, f)
-        if method != "forward":  # they would stumble over a result that is no number
+        if method == "symbolic":  # it would stumble over a result that is no number
             result, _ = split_aux(f(*moving.merge(moving.leaves), **kwargs), has_aux, None)
             scalar_result(f, result, None, False)
         blocks = blocks_of(f, moving, kwargs, has_aux)
@@ -111,8 +111,8 @@ def _choose(method: str, has_error: bool, scalar: bool = False) -> Callable[...,
     table: dict[str, Callable[..., Blocks]] = {
         "forward": forward_blocks,
         "symbolic": _symbolic_blocks,
-        "numeric": functools.partial(_numeric_blocks, scheme="auto"),
-        "complex-step": functools.partial(_numeric_blocks, scheme="complex-step"),
+        "numeric": functools.partial(_numeric_blocks, scheme="auto", scalar=scalar),
+        "complex-step": functools.partial(_numeric_blocks, scheme="complex-step", scalar=scalar),
     }
     if method not in table:
         _refuse(method, METHODS)
@@ -179,30 +179,37 @@ def _plain(f: Function, moving: Moving, method: str) -> None:
                          'method="forward" or "reverse" inside another transform')
 
 
-def _numeric_blocks(f: Function, moving: Moving, kwargs: dict[str, Any], has_aux: bool, scheme: str) -> Blocks:
-    """By finite differences (or the complex step), a leaf at a time."""
+def _numeric_blocks(f: Function, moving: Moving, kwargs: dict[str, Any], has_aux: bool, scheme: str,
+                    scalar: bool = False) -> Blocks:
+    """By finite differences (or the complex step); their first evaluation is the plain call that others make.
+
+    With ``scalar`` a result that is not one real number is refused before anything moves.
+    """
     from diffkit import numeric
     _plain(f, moving, "numeric")
-    out, aux = split_aux(f(*moving.merge(moving.leaves), **kwargs), has_aux, None)
-    outs, structure = tree.flatten(out)
-    zeros = [zero_of(one) for one in outs]
-    values: list[list[Any]] = [[] for _ in outs]
-    errors: list[list[Any]] = [[] for _ in outs]
-    for number, leaf in enumerate(moving.leaves):
-        def vector(x: Any, number: int = number) -> Any:
-            leaves = [*moving.leaves[:number], x, *moving.leaves[number + 1:]]
-            result = f(*moving.merge(leaves), **kwargs)
-            parts, _ = tree.flatten(result[0] if has_aux else result)
-            return np.concatenate([np.ravel(part) for part in parts]) if parts else np.zeros(0)
+    at_x: list[tuple[Any, Any]] = []
 
-        found = numeric.jacobian(vector, leaf, scheme=scheme)
-        start = 0
-        for k, zero in enumerate(zeros):
-            shape = zero.shape + tuple(leaf.shape)
-            values[k].append(np.reshape(found.value[start:start + zero.size], shape))
-            errors[k].append(np.reshape(found.error[start:start + zero.size], shape))
-            start += zero.size
-    return Blocks(outs, structure, values, aux, errors)
+    def vector(leaves: Any) -> Any:
+        result, aux = split_aux(f(*moving.merge(list(leaves)), **kwargs), has_aux, None)
+        if not at_x:
+            if scalar:
+                scalar_result(f, result, None, False)
+            at_x.append((result, aux))
+        parts, _ = tree.flatten(result)
+        return np.concatenate([np.ravel(part) for part in parts]) if parts else np.zeros(0)
+
+    found = numeric.jacobian(vector, tuple(moving.leaves), scheme=scheme)
+    outs, structure = tree.flatten(at_x[0][0])
+    values: list[list[Any]] = []
+    errors: list[list[Any]] = []
+    start = 0
+    for zero in map(zero_of, outs):
+        rows = slice(start, start + zero.size)
+        shapes = [zero.shape + tuple(leaf.shape) for leaf in moving.leaves]
+        values.append([np.reshape(block[rows], shape) for block, shape in zip(found.value, shapes)])
+        errors.append([np.reshape(block[rows], shape) for block, shape in zip(found.error, shapes)])
+        start += zero.size
+    return Blocks(outs, structure, values, at_x[0][1], errors)
 
 
 def _numeric_hessian(f: Function, moving: Moving, kwargs: dict[str, Any]) -> list[list[Any]]:

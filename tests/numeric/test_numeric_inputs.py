@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+import diffkit as dk
 from diffkit.errors import InputError, NotScalarError, NumericError, ShapeError
 from diffkit.numeric import STATUSES, derivative, directional, gradient, jacobian
 
@@ -239,3 +240,21 @@ def test_no_function_and_no_point_leads_astray(kind, x, n):
         assert not np.any(np.isnan(result.error))
         assert np.all(np.isinf(result.error) | np.isfinite(result.value))
         assert np.all(np.isin(result.status, STATUSES))
+
+
+@pytest.mark.parametrize("method, each", [("numeric", 8), ("complex-step", 5)])
+def test_a_transform_evaluates_f_once_at_x(method, each):
+    calls = []
+
+    def f(p, scale):
+        calls.append(p)
+        return scale * np.sum(np.sin(p["a"])) * np.exp(p["b"])
+
+    p = {"a": np.array([0.3, 1.1]), "b": 0.7}
+    found = dk.grad(f, method=method)(p, 2.0)
+    assert len(calls) == 1 + 3 * each
+    assert np.allclose(found["a"], 2 * np.cos(p["a"]) * np.exp(0.7), rtol=1e-10)
+    calls.clear()
+    with pytest.raises(NotScalarError):
+        dk.grad(lambda x: (calls.append(x), np.sin(x))[1], method=method)(np.ones(3))
+    assert len(calls) == 1
