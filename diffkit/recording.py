@@ -79,6 +79,7 @@ class TapeLevel(Level):
         traced.level = self
         traced.value = y
         traced.mark = node
+        traced.root = None
         return traced
 
     def binary(self, rule: Elementwise, a: Any, b: Any) -> Any:
@@ -136,6 +137,7 @@ class TapeLevel(Level):
         traced.level = self
         traced.value = y
         traced.mark = node
+        traced.root = None
         return traced
 
     def process(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:

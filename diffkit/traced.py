@@ -29,7 +29,7 @@ import numpy as np
 from diffkit.errors import LeakedTracerError, UnknownFunctionError, UnsupportedArgumentError
 from diffkit.levels import Level
 from diffkit.refusals import check_ufunc_keywords, is_assignment, lost_derivative, unknown
-from diffkit.rules import ROWS
+from diffkit.rules import ROWS, ufunc_keywords
 from diffkit.rules.arithmetic import (
     ABSOLUTE,
     ADD,
@@ -42,11 +42,11 @@ from diffkit.rules.arithmetic import (
     REMAINDER,
     SUBTRACT,
 )
-from diffkit.rules import ufunc_keywords
 from diffkit.rules.contractions import MATMUL
 from diffkit.rules.indexing import GETITEM
 from diffkit.rules.indexing import _is_basic as is_basic
 from diffkit.rules.kinds import FUNCTIONS, Elementwise, Rule
+from diffkit.rules.roots import note, squared
 
 #: ``diffkit.buffers``, which imports this module: what a program does to arrays in place.
 buffers: Any = None
@@ -149,11 +149,15 @@ def _binary(rule: Rule) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The two spellings of an operator that is no elementwise row, ``t @ other`` and ``other @ t``."""
 
     def forward(self: Traced, other: Any) -> Any:
+        if type(other) in _PLAIN:
+            return self.level.process(rule, (self, other), _NOTHING)
         if _is_foreign(type(other)):
             return NotImplemented
         return apply(rule, (self, operand(other)), _NOTHING)
 
     def reflected(self: Traced, other: Any) -> Any:
+        if type(other) in _PLAIN:
+            return self.level.process(rule, (other, self), _NOTHING)
         if _is_foreign(type(other)):
             return NotImplemented
         return apply(rule, (operand(other), self), _NOTHING)
@@ -163,6 +167,7 @@ def _binary(rule: Rule) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 def _arithmetic(rule: Elementwise) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The two spellings of an elementwise operator, ``t * other`` and ``other * t``: the hot path."""
+    squares = rule is MULTIPLY
 
     def forward(self: Traced, other: Any) -> Any:
         level = self.level
@@ -170,6 +175,8 @@ def _arithmetic(rule: Elementwise) -> tuple[Callable[..., Any], Callable[..., An
         if kind is Traced:
             if other.level is not level and other.level.depth > level.depth:
                 level = other.level
+            if self.root and squares and other.root:
+                return squared(self, other, lambda: level.binary(rule, self, other))
         elif kind not in _PLAIN:
             if _is_foreign(kind):
                 return NotImplemented
@@ -188,6 +195,18 @@ def _arithmetic(rule: Elementwise) -> tuple[Callable[..., Any], Callable[..., An
         return self.level.binary(rule, other, self)
 
     return forward, reflected
+
+
+def _power(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """``t ** other``, which makes square roots and squares them."""
+    def power(self: Traced, other: Any) -> Any:
+        if type(other) is int or type(other) is float:
+            if other == 2 and self.root:
+                return squared(self, self, lambda: forward(self, other))
+            if other == 0.5:
+                return note(forward(self, other), "sqrt", lambda x: x, self)
+        return forward(self, other)
+    return power
 
 
 def _unary(rule: Elementwise) -> Callable[..., Any]:
@@ -252,7 +271,9 @@ class Traced:
     """An array (or number) inside a running transform.  Made by transforms, never by users."""
 
     # source and views are unset until a view is made: what this is a view of, and what is one of this.
-    __slots__ = ("__weakref__", "level", "mark", "source", "value", "views")
+    # root is None but for square roots and their kin: what the square of this is (see rules.roots).
+    __slots__ = ("__weakref__", "level", "mark", "root", "source", "value", "views")
+    root: Any
     source: Any
     views: Any
     __array_priority__ = 1000.0
@@ -261,6 +282,7 @@ class Traced:
         self.level = level
         self.value = value
         self.mark = mark
+        self.root = None
 
     _apply_rule = staticmethod(apply)
 
@@ -273,7 +295,7 @@ class Traced:
         if len(inputs) == 1 and method == "__call__" and not kwargs:
             rule = ROWS.get(ufunc)
             if rule is not None:  # the hot path: a function of one array
-                return self.level.unary(rule, self)
+                return self.level.unary(rule, self) if rule.special is None else rule.special(self)
         if method == "at":
             return buffers.ufunc_at(ufunc, *inputs)
         if "out" in kwargs and any(out is not None for out in kwargs["out"]):
@@ -302,13 +324,13 @@ class Traced:
             return answer(*inputs, **kwargs)
         if kwargs:
             check_ufunc_keywords(ufunc, kwargs)
-        if isinstance(answer, Rule):
-            return apply(answer, inputs, _NOTHING)
-        return answer(*inputs)
-
             if not ufunc_keywords.KEYWORDS.isdisjoint(kwargs):
                 plain_inputs, finish = ufunc_keywords.prepared(ufunc, inputs, kwargs)
                 return finish(ufunc(*plain_inputs))
+        if isinstance(answer, Rule):
+            return apply(answer, inputs, _NOTHING) if answer.special is None else answer.special(*inputs)
+        return answer(*inputs)
+
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         return buffers.call_function(func, args, kwargs)
 
@@ -415,11 +437,12 @@ class Traced:
     __sub__, __rsub__ = _arithmetic(SUBTRACT)
     __mul__, __rmul__ = _arithmetic(MULTIPLY)
     __truediv__, __rtruediv__ = _arithmetic(DIVIDE)
-    __pow__, __rpow__ = _arithmetic(POWER)
+    __pow__, __rpow__ = _power(_arithmetic(POWER)[0]), _arithmetic(POWER)[1]
     __matmul__, __rmatmul__ = _binary(MATMUL)
     __mod__, __rmod__ = _arithmetic(REMAINDER)
     __floordiv__, __rfloordiv__ = _binary(FLOOR_DIVIDE)
-    __neg__, __pos__, __abs__ = _unary(NEGATIVE), _unary(POSITIVE), _unary(ABSOLUTE)
+    __neg__, __pos__ = _unary(NEGATIVE), _unary(POSITIVE)
+    __abs__ = ABSOLUTE.special
     __lt__, __le__ = _comparison(np.less), _comparison(np.less_equal)
     __gt__, __ge__ = _comparison(np.greater), _comparison(np.greater_equal)
     __eq__, __ne__ = _equality(np.equal), _equality(np.not_equal)

@@ -60,7 +60,7 @@ def _connect(value: Traced, place: Place) -> None:
     model = layout(value)
     if place.function is FLAT:
         views = ()
-    value.level, value.value, value.mark = BUFFERS, model, place
+    value.level, value.value, value.mark, value.root = BUFFERS, model, place, None
     for reference in views:
         seen = reference()
         if seen is None or getattr(seen, "source", (None,))[0] is not value:

@@ -130,7 +130,9 @@ def _apart(result: Traced, args: tuple[Any, ...]) -> Traced:
         if arg is result:
             return _apart(Traced(result.level, result.value, result.mark), ())
     if hasattr(result, "source") and result.source is not None:
+        root = result.root
         result = Traced(result.level, result.value, result.mark)
+        result.root = root
     if result.value.shape and 0 in layout(result).strides:  # broadcast: NumPy's would have memory of its own
         return in_order(result, "C")  # type: ignore[no-any-return]
     return result

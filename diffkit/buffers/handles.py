@@ -35,6 +35,8 @@ class BufferLevel(Level):
     def process(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         if rule is GETITEM:
             return getitem(args[0], params["index"])
+        if rule.special is not None and len(args) == 1 and type(content := contents(args[0])) is Traced:
+            return rule.special(content)
         return fresh(apply(rule, tuple(contents(arg) for arg in args), params))
 
     def concrete(self, traced: Traced, ask: Callable[[Any], Any]) -> Any:

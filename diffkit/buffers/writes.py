@@ -93,6 +93,7 @@ def overwrite(target: Traced, result: Any, casting: Any = "same_kind") -> Traced
     if not is_handle(target):
         if same and type(result) is Traced and target.value.shape and is_alone(target):
             target.level, target.value, target.mark = result.level, result.value, result.mark
+            target.root = None
             return target
         activate(target)
     place = target.mark

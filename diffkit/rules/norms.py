@@ -14,6 +14,7 @@ import numpy as np
 
 from diffkit.rules.calls import as_array, expand, normal_axes, normal_axis
 from diffkit.rules.kinds import answers, general
+from diffkit.rules.roots import note, real_square
 from diffkit.rules.singular import SVDVALS
 
 
@@ -39,6 +40,12 @@ NORM2 = general(lambda x, axis: np.linalg.norm(x, axis=axis), name="norm2",
                 vjp=lambda g, y, args, axis: (_expanded(g, axis) * _unit(y, args[0], axis),))
 
 
+def _norm2(x: Any, axis: Any) -> Any:
+    """The 2-norm over an axis, two, or (None) of all entries, which knows its square."""
+    y = NORM2(np.reshape(x, (-1,)) if axis is None else x, axis=axis)
+    return note(y, f"norm2 {axis}", lambda x: np.sum(real_square(x), axis=axis), x)
+
+
 def _slope(y: Any, x: Any, p: float, axis: Any) -> Any:
     """sign(x) (|x|/y)^(p-1), 0 where x or y is 0."""
     y = _expanded(y, axis)
@@ -56,7 +63,7 @@ NORM_P = general(lambda x, p, axis: np.linalg.norm(x, p, axis=axis), name="norm_
 def _vector(x: Any, ord: Any, axis: Any) -> Any:
     """The norm of order ``ord`` over one axis."""
     if ord is None or ord == 2:
-        return NORM2(x, axis=axis)
+        return _norm2(x, axis)
     if isinstance(ord, str):
         raise ValueError(f"Invalid norm order '{ord}' for vectors")
     if ord == np.inf:
@@ -73,7 +80,7 @@ def _vector(x: Any, ord: Any, axis: Any) -> Any:
 def _matrix(x: Any, ord: Any, row: int, column: int) -> Any:
     """The norm of order ``ord`` of the matrices in two axes."""
     if ord in (None, "fro", "f"):
-        return NORM2(x, axis=(row, column))
+        return _norm2(x, (row, column))
     if ord in (1, -1, np.inf, -np.inf):
         inner, outer = (row, column) if ord in (1, -1) else (column, row)
         sums = np.sum(np.absolute(x), axis=inner)
@@ -91,7 +98,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     x = as_array(x)
     places = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     if axis is None and (ord is None or (ord in ("f", "fro") and x.ndim == 2) or (ord == 2 and x.ndim == 1)):
-        y = NORM2(np.reshape(x, (-1,)), axis=None)
+        y = _norm2(x, None)
     elif len(places) == 1:
         y = _vector(x, ord, normal_axis(places[0], x.ndim))
     elif len(places) == 2:
@@ -101,7 +108,16 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         y = _matrix(x, ord, row, column)
     else:
         raise ValueError("Improper number of dimensions to norm.")
-    return expand(y, axis, x.ndim) if keepdims else y
+    return _expanded_with_note(y, axis, x.ndim) if keepdims else y
+
+
+def _expanded_with_note(y: Any, axis: Any, ndim: int) -> Any:
+    root = getattr(y, "root", None)
+    y = expand(y, axis, ndim)
+    if root:
+        name, square, dead, *parts = root
+        y.root = f"{name} expanded", lambda *args: expand(square(*args), axis, ndim), dead, *parts
+    return y
 
 
 @answers(np.linalg.vector_norm)
@@ -117,7 +133,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
         y = _vector(merged, ord, 0)
     else:
         y = _vector(x, ord, normal_axis(axis, x.ndim))
-    return expand(y, normal_axes(axis, x.ndim), x.ndim) if keepdims else y
+    return _expanded_with_note(y, normal_axes(axis, x.ndim), x.ndim) if keepdims else y
 
 
 @answers(np.linalg.matrix_norm)

@@ -21,6 +21,7 @@ from diffkit.rules.calls import (
 )
 from diffkit.rules.kinds import Flat, answers, general
 from diffkit.rules.reductions import sum
+from diffkit.rules.roots import note
 
 
 def _count(a: Any, axis: Any, keepdims: Any, where: Any) -> Any:
@@ -138,7 +139,8 @@ def _root_of(variance: Any, a: Any, axis: Any, keepdims: Any, where: Any, mean: 
     mask = given(where, True)
     if mean is NO_VALUE:
         mean = _over(sum(a, axis, None, None, True, NO_VALUE, where), _count(a, axis, True, where))
-    return ROOT(variance, CONSTANT(a, mean, mask, axis=axis, keepdims=bool(given(keepdims, False))))
+    dead = CONSTANT(a, mean, mask, axis=axis, keepdims=bool(given(keepdims, False)))
+    return note(ROOT(variance, dead), "std", lambda variance: variance, variance, dead=dead)
 
 
 @answers(np.average)

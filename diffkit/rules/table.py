@@ -67,7 +67,7 @@ class Rule:
 
     kind = ""
     is_flat = False
-    __slots__ = ("call", "domain", "fun", "name", "outputs", "pinned", "symbol")
+    __slots__ = ("call", "domain", "fun", "name", "outputs", "pinned", "special", "symbol")
 
     def __init__(self, fun: Callable[..., Any], name: str = "", symbol: str | None = None,
                  domain: Sequence[Any] = (), pinned: Mapping[Any, Any] | None = None,
@@ -79,6 +79,8 @@ class Rule:
         self.domain = tuple(domain)
         self.pinned = dict(pinned or {})
         self.outputs = outputs
+        #: How a traced value is to call it, if there is more to do than to apply the row (see ``roots``).
+        self.special: Callable[..., Any] | None = None
         if self.name in TABLE:
             raise ValueError(f"two rows are called {self.name!r}")
         TABLE[self.name] = self
