@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 #: How often a watch looks at its clocks, in seconds.
-_INTERVAL = 0.05
+_INTERVAL, _AGAIN = 0.05, 1.0
 
 
 class Overtime(BaseException):
@@ -48,9 +48,7 @@ class Watch:
     def __init__(self, call: float, total: float) -> None:
         self.call, self.total = call, total
         self._began: float | None = None
-        self._done = False
-        self._fired = False
-        self._lock = threading.Lock()
+        self._done = self._fired = self._firing = False
         # A class of its own, so that a watch inside another one can't take the other's alarm for its own.
         self._alarm: type[Overtime] = type("Overtime", (Overtime,), {})
 
@@ -61,6 +59,8 @@ class Watch:
             before, self._began = self._began, time.monotonic()
             try:
                 return f(*args, **kwargs)
+            except SystemExit as error:  # at another point f may give up; that ends no comparison
+                raise RuntimeError(f"f called sys.exit({error.code!r})") from None
             finally:
                 self._began = before
         return watched
@@ -69,7 +69,6 @@ class Watch:
         self._owner = threading.get_ident()
         self._deadline = time.monotonic() + self.total
         self._settings = np.geterr()
-        self._stop = threading.Event()
         threading.Thread(target=self._look, daemon=True).start()
         return self
 
@@ -82,14 +81,16 @@ class Watch:
             np.seterr(**self._settings)  # the alarm may have come inside an errstate's own exit
 
     def _end(self) -> None:
-        with self._lock:
-            self._done = True
-            if self._fired:  # an alarm that has not gone off yet must not go off elsewhere
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._owner), None)
-        self._stop.set()
+        # No lock: an alarm between its acquiring and the next bytecode would leave it locked for ever.
+        self._done = True
+        while self._firing:
+            time.sleep(0.001)
+        if self._fired:  # an alarm that has not gone off yet must not go off elsewhere
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._owner), None)
 
     def _look(self) -> None:
-        while not self._stop.wait(_INTERVAL):
+        while not self._done:
+            time.sleep(_INTERVAL)
             now, began = time.monotonic(), self._began
             if began is not None and now - began > self.call:
                 what = f"f did not return within {self.call:.2g} s"
@@ -97,25 +98,30 @@ class Watch:
                 what = f"stopped after {self.total:.3g} s"
             else:
                 continue
-            with self._lock:
-                if not self._done:
-                    self._fired = True
-                    self._alarm.what = what
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._owner),
-                                                               ctypes.py_object(self._alarm))
-            return
+            self._firing = True
+            if not self._done:
+                self._fired, self._alarm.what = True, what
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._owner), ctypes.py_object(self._alarm))
+            self._firing = False
+            # An alarm that goes off in a destructor is lost: it is raised again if nobody heard it.
+            time.sleep(_AGAIN)
 
 
-def patience(seconds: float) -> float:
-    """How long one call of f may take away from x when it takes ``seconds`` at x (traced runs are slower)."""
-    return max(2.0, 60.0 * seconds)
+def patience(seconds: float, hung: bool = False) -> float:
+    """How long one call of f may take away from x when it takes ``seconds`` at x (traced runs are slower).
+
+    Less once it has been seen to hang.
+    """
+    return max(0.5, 15.0 * seconds) if hung else max(2.0, 60.0 * seconds)
 
 
 def within(problem: Problem, ask: Callable[[Problem], Answer], late: Callable[[str], Answer], total: float,
            call: float | None = None) -> Answer:
     """``ask`` of the problem with its f watched; ``late(reason)`` when that is stopped."""
+    limit = patience(problem.seconds, hung=bool(problem.hung)) if call is None else call
     try:
-        with Watch(patience(problem.seconds) if call is None else call, total) as watch:
+        with Watch(limit, total) as watch:
             return ask(dataclasses.replace(problem, f=watch.timed(problem.f)))
     except Overtime as alarm:
+        problem.hung.append(alarm.what)
         return late(alarm.what)

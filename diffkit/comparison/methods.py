@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from diffkit import tree
-from diffkit.comparison.guard import within
+from diffkit.comparison.guard import Overtime, within
 from diffkit.comparison.problem import Array, Counted, Function, Problem
 from diffkit.errors import ComparisonError, DiffkitError, ShapeError
 
@@ -232,6 +232,9 @@ def _spread(problem: Problem, run: Callable[[Problem], Array], seed: int) -> Arr
             leaves.append((leaf + leaf * step)[()] if np.shape(leaf) else leaf + leaf * step[()])
         try:
             values.append(run(problem.with_leaves(leaves)))
+        except Overtime as alarm:  # beside x f may never end; what was said at x stands
+            problem.hung.append(alarm.what)
+            return None
         except Exception:  # beside x the method may not exist; then nothing is excused
             return None
     with np.errstate(all="ignore"):

@@ -94,6 +94,8 @@ class Problem:
     notes: list[str] = dataclasses.field(default_factory=list)
     #: Whether the result was computed from what moves, as far as a trace can tell.
     depends: bool = True
+    #: What was said when f, or a method, was stopped; shared by all copies of this question.
+    hung: list[str] = dataclasses.field(default_factory=list)
     #: What one of its derivatives is called.
     unit: str = "entries"
 
@@ -179,6 +181,19 @@ class Problem:
         for position in moving.positions:
             args[position] = merged[position]
         return dataclasses.replace(self, args=tuple(args), moving=dataclasses.replace(moving, args=tuple(args)))
+
+    def leaves_with(self, column: int, value: float) -> list[Array]:
+        """The moving leaves with one number changed."""
+        leaves, start = [], 0
+        for leaf in self.moving.leaves:
+            stop = start + int(np.size(leaf))
+            if start <= column < stop:
+                moved = np.array(leaf)
+                moved.reshape(-1)[column - start] = value
+                leaf = moved[()]
+            leaves.append(leaf)
+            start = stop
+        return leaves
 
     def raised(self) -> Problem:
         """The same question with every float32 or float16 array taken to float64."""

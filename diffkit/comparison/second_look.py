@@ -50,7 +50,8 @@ def _slopes(problem: Problem, column: int) -> Array | None:
         for k in range(2, 43, 2):
             h = 0.9137 * size * 2.0**-k
             try:
-                up, down = (np.reshape(problem.flat_call(_at(problem, column, x + s * h)), -1) for s in (1, -1))
+                up, down = (np.reshape(problem.flat_call(problem.leaves_with(column, at)), -1)
+                            for at in (x + h, x - h))
             except Exception:  # outside f's domain: no support from this step
                 rows.append(np.full(problem.rows, np.nan))
                 continue
@@ -58,16 +59,3 @@ def _slopes(problem: Problem, column: int) -> Array | None:
                 return None
             rows.append((up - down) / ((x + h) - (x - h)))
     return np.asarray(rows)
-
-
-def _at(problem: Problem, column: int, value: float) -> list[Array]:
-    leaves, start = [], 0
-    for leaf in problem.moving.leaves:
-        stop = start + int(np.size(leaf))
-        if start <= column < stop:
-            moved = np.array(leaf)
-            moved.reshape(-1)[column - start] = value
-            leaf = moved[()]
-        leaves.append(leaf)
-        start = stop
-    return leaves

@@ -87,9 +87,10 @@ def pronounce(problem: Problem, witnesses: Sequence[Witness], judged: Judgement,
     if accused:
         return _disagree(problem, findings, judged, witnesses)
     if count < 2:
-        names = _join([w.method for w in ran]) or "no method"
+        names = _join([w.method for w in ran] + ["the referee"] * (judged.source == "referee"))
         one = f"only {names} ran, one family: " if count else "no method ran: "
-        return Verdict("INCONCLUSIVE", None, one + "two methods that share no code are needed", tuple(findings))
+        hung = f" ({problem.hung[0]} away from the point)" if problem.hung else ""
+        return Verdict("INCONCLUSIVE", None, f"{one}two methods that share no code are needed{hung}", tuple(findings))
     for kind in (JUMP, VERTICAL, STAIRCASE, KINK, "ill-conditioned"):
         for finding in special:
             if finding.kind == kind:

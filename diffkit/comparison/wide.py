@@ -74,8 +74,8 @@ def is_wide(problem: Problem, budget: float) -> bool:
     """Whether entries are too many, or too dear, to be looked at one by one."""
     if any(np.asarray(part).dtype.kind != "f" for part in (*problem.moving.leaves, *problem.outs)):
         return False
-    n = problem.columns
-    return n > _WHOLE or n * problem.rows > _ENTRIES or (n > 48 and 12 * n * problem.seconds > budget)
+    n, m = problem.columns, problem.rows
+    return n > _WHOLE or m > 10 * _WHOLE or n * m > _ENTRIES or (n > 48 and 12 * n * problem.seconds > budget)
 
 
 def look(problem: Problem, chosen: Sequence[tuple[str, str | Function]], budget: float, seed: int,
@@ -151,7 +151,7 @@ def _faint(projection: Projection, found: Look) -> list[str]:
     with np.errstate(all="ignore"):
         for w in [w for w in found[2] if w.ran and w.family != NUMERIC]:
             slope = np.abs(np.asarray(w.value))
-            lost |= (slope > 0) & ~(np.abs(numeric.value - w.value) + numeric.claim <= 1e-2 * slope)
+            lost |= (slope > 0) & ~(np.abs(np.asarray(numeric.value) - w.value) + numeric.claim <= 1e-2 * slope)
     seen: dict[str, bool] = {}
     for k, way in enumerate(projection.directions):
         name = way.name.rsplit(" (draw", 1)[0]

@@ -1,0 +1,74 @@
+"""Flat here, and somewhere else at another height: a staircase whose next step is far away.
+
+Near x a function that looks up a table by ``int(x)`` is a constant, and every method says 0.  Whether
+that is a constant, a saturated slope or a staircase shows only further out.  So where a derivative is zero
+f is asked at some distances, and where it has changed the change is bisected: through values that move
+with x it was a slope (a clipped or rectified one), through flat pieces alone down to a
+millionth of the way it is a step.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+
+from diffkit.comparison.problem import Array, Problem
+
+_DISTANCES = (0.11, -0.13, 0.37, -0.41, 1.3, -1.7, 4.3, -5.3)
+_MOST, _HALVINGS, _LONGEST = 24, 20, 1.0
+
+
+def stairs(problem: Problem, zero: Array) -> Array:
+    """Entries of ``zero`` (derivatives that are 0) along which f moves in steps."""
+    found = np.zeros(zero.shape, bool)
+    columns = np.flatnonzero(zero.any(axis=0))
+    cost = len(columns) * (2 * len(_DISTANCES) + 3 * _HALVINGS) * problem.seconds
+    if len(columns) > _MOST or cost > _LONGEST or np.iscomplexobj(problem.point):
+        return found
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for column in columns:
+            line = _line(problem, int(column), zero[:, column])
+            found[zero[:, column], column] = _steps(line, float(problem.point[column]))
+    return found
+
+
+def _line(problem: Problem, column: int, rows: Array) -> Callable[[float], Array | None]:
+    """f's chosen results as a function of one input; None where it has none."""
+    def at(value: float) -> Array | None:
+        try:
+            out = np.reshape(problem.flat_call(problem.leaves_with(column, value)), -1)
+        except Exception:  # outside f's domain nothing is seen
+            return None
+        return out[rows] if out.shape == (problem.rows,) and np.isfinite(out[rows]).all() else None
+    return at
+
+
+def _steps(line: Callable[[float], Array | None], x: float) -> Array | bool:
+    here = line(x)
+    if here is None:
+        return False
+    for distance in sorted({d * size for d in _DISTANCES for size in (abs(x), 1.0) if size}, key=abs):
+        there = line(x + distance)
+        if there is not None and not np.array_equal(there, here):
+            return (there != here) if _is_a_step(line, x, here, x + distance) else False
+    return False
+
+
+def _is_a_step(line: Callable[[float], Array | None], near: float, here: Array, far: float) -> bool:
+    """Whether f gets from its value at ``near`` to the one at ``far`` through flat pieces alone."""
+    for _ in range(_HALVINGS):
+        middle = (near + far) / 2
+        value = line(middle)
+        if value is None:
+            return False
+        if np.array_equal(value, here):
+            near = middle
+            continue
+        beside = [line(middle + sign * 1e-9 * (far - near)) for sign in (-1, 1)]
+        if any(side is None or not np.array_equal(side, value) for side in beside):
+            return False
+        far = middle
+    return True

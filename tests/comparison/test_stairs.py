@@ -1,0 +1,50 @@
+"""A function that is flat at x: a constant, a saturated slope or a staircase whose edge is far away?"""
+
+import numpy as np
+import pytest
+
+import diffkit as dk
+
+TABLE = np.arange(10.0) ** 2
+
+STAIRS = {
+    "rounded": (np.round, 2.3),
+    "cast": (lambda x: int(x) * 1.0, 2.5),
+    "lookup": (lambda x: TABLE[int(x)] * 1.0, 2.5),
+    "sum of rounded": (lambda x: np.sum(np.round(x)), np.array([1.2, 3.4])),
+    "sign": (np.sign, 2.0),
+    "condition": (lambda x: 1.0 if x > 0 else 2.0, 1.0),
+    "mask": (lambda x: np.where(x > 0, 1.0, 0.0), 3.0),
+    "index of the largest": (lambda x: np.argmax(x) * 1.0, np.array([1.0, 3.0])),
+    "large numbers": (lambda x: np.floor(x / 1e7), 2.53e8),
+}
+FLAT = {
+    "a constant": (lambda x: 3.0, 1.0),
+    "a difference": (lambda x: x - x, 1.0),
+    "a power of zero": (lambda x: np.sum(x) ** 0, np.ones(2)),
+    "below a rectifier": (lambda x: np.maximum(x, 0.0), -3.0),
+    "above a clip": (lambda x: np.clip(x, 0, 1), 5.0),
+    "not the largest": (np.max, np.array([3.0])),
+    "saturated": (lambda x: np.tanh(x), 40.0),
+    "outside a window": (lambda x: np.where(abs(x) < 1, 1 - x * x, 0.0), 4.0),
+}
+
+
+@pytest.mark.parametrize("name", STAIRS)
+def test_far_from_an_edge_it_is_still_a_staircase(name):
+    f, x = STAIRS[name]
+    result = dk.compare(f, x, methods=("forward", "reverse", "central"))
+    assert (result.kind, result.agree) == ("PIECEWISE-CONSTANT", None)
+    assert "piecewise constant" in result.verdict
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_what_is_only_flat_here_agrees(name):
+    f, x = FLAT[name]
+    result = dk.compare(f, x, methods=("forward", "reverse", "central"))
+    assert result.agree is True and result.kind != "PIECEWISE-CONSTANT"
+
+
+def test_a_slope_for_a_staircase_is_not_agreed_with():
+    result = dk.compare(np.round, 2.3, methods=("reverse", "central", lambda x: 1.0))
+    assert result.agree is not True
