@@ -14,6 +14,7 @@ import mpmath
 import numpy as np
 import sympy
 
+from diffkit.errors import SymbolicError
 from diffkit.exact.expressions import StopGradient
 
 #: Decimal digits of the attempts.
@@ -100,6 +101,9 @@ class Evaluator:
             return all(self(arg) for arg in expression.args)
         if isinstance(expression, sympy.Or):
             return any(self(arg) for arg in expression.args)
+        if isinstance(expression, (sympy.Derivative, sympy.Subs)):
+            raise SymbolicError(f"SymPy has no closed form of {expression}",
+                                'method="reverse", which measures a derivative by an order or a shape parameter')
         args = [self(arg) for arg in expression.args]
         own = _OWN.get(expression.func)
         try:

@@ -15,7 +15,7 @@ from special_arguments import ARGUMENTS
 import diffkit as dk
 from comparisons.special_accuracy import call, error_at
 from comparisons.special_functions import REFERENCES, sample
-from diffkit.errors import NumericError, UnknownFunctionError, UnsupportedArgumentError
+from diffkit.errors import NumericError, SymbolicError, UnknownFunctionError, UnsupportedArgumentError
 from diffkit.rules import FUNCTIONS
 from diffkit.rules.kinds import REFUSED
 from diffkit.selftest import check_rule
@@ -139,6 +139,38 @@ def test_strict_refuses_exactly_what_is_measured(name):
                 assert np.isfinite(dk.grad(along)(arg)).all()
 
 
+@pytest.mark.filterwarnings("ignore:non-integer arg n is deprecated")  # SciPy's own, of a count that moves
+@pytest.mark.parametrize("name", sorted(UFUNCS))
+def test_no_argument_has_a_silent_zero(name):
+    """By every argument, counts too: a derivative that differences confirm, a step, or a refusal by name."""
+    f = getattr(special, name)
+    if name in ROWS:
+        args = [arg if isinstance(arg, int) else np.ravel(arg)[0] for arg in arguments(name)]
+    else:  # flat or refused: any point
+        args = [np.float64(v) for v in (1, 2, 0.7, 1.3)[:f.nin]] if "cv" not in name else [1.0, 2.0, 0.7, 1.2, 1.3]
+    first = lambda y: np.real(y[0] if isinstance(y, tuple) else y)
+    outcomes = []
+    for position in range(f.nin):
+        along = lambda x, position=position: first(f(*args[:position], x, *args[position + 1:]))
+        x = args[position] * np.float64(1)
+        try:
+            slope = dk.jvp(along, (x,), (np.ones_like(x),))[1]
+        except (dk.errors.DiffkitError, TypeError) as refusal:  # SciPy's own TypeError: it takes integers alone
+            assert name in str(refusal)
+            outcomes.append("refused")
+            continue
+        h = 1e-4 * max(1.0, abs(x))
+        with np.errstate(all="ignore"):
+            near = [along(x + step * h) for step in (-2, -1, 1, 2)]
+        if slope == 0 and not (near[0] == near[1] and near[2] == near[3]):
+            # Not a step: zero must be the derivative's value here.
+            assert abs(near[2] - near[1]) <= 1e-9 * max(abs(y) for y in near), (position, near)
+        if name in FLAT:
+            assert slope == 0
+        outcomes.append("zero" if slope == 0 else "derivative")
+    assert outcomes.count("refused") == f.nin if name in NONE else "derivative" in outcomes or name in FLAT
+
+
 SECOND = {"erfcx": 30.0, "dawsn": 20.0, "psi": 3.3, "gammaln": 0.7, "rgamma": -2.0, "exprel": 1e-3, "i0e": 60.0,
           "expit": 38.0, "log_ndtr": -30.0, "ellipk": 1e-4, "ellipe": 1e-4, "spence": 0.9, "kolmogorov": 0.7,
           "ndtri": 1e-3, "k0": 2.0, "j0": 0.1, "wrightomega": 1.0, "erfcinv": 1e-6}
@@ -165,6 +197,8 @@ def test_second_derivative_by_an_order():
 
 
 def test_what_counts_is_refused():
+    with pytest.raises(SymbolicError, match=r"no closed form of Derivative\(besselj\(v, 2\), v\)"):
+        dk.grad(lambda v: special.jv(v, 2.0), method="symbolic")(1.0)
     with pytest.raises(UnsupportedArgumentError, match="certain values"):
         dk.grad(lambda n: special.expn(n, 1.0))(2.0)
     with pytest.raises(UnsupportedArgumentError, match="not holomorphic"):
