@@ -1,0 +1,130 @@
+"""Bundle adjustment: the Jacobian of each observation's residual by camera, point and weight.
+
+The projection of BAL (Agarwal et al. 2010) in the form of the ADBench: rotation by Rodrigues' vector,
+radial distortion, focal length and principal point; 15 columns, 2 rows an observation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+import diffkit as dk
+from comparisons.speed import peers
+from comparisons.speed.harness import Case
+
+OBSERVATIONS = 30_000
+
+
+def residual(m: Any) -> Any:
+    """Two numbers for one observation: p holds camera (11), point (3) and weight (1)."""
+    def f(p: Any, feature: Any) -> Any:
+        rx, ry, rz, cx, cy, cz, focal, u0, v0, k1, k2, px, py, pz, weight = (p[i] for i in range(15))
+        x, y, z = px - cx, py - cy, pz - cz
+        square = rx * rx + ry * ry + rz * rz
+        angle = m.sqrt(square)
+        s, c = m.sin(angle) / angle, m.cos(angle)
+        t = (rx * x + ry * y + rz * z) * (1.0 - c) / square
+        a = x * c + (ry * z - rz * y) * s + rx * t
+        b = y * c + (rz * x - rx * z) * s + ry * t
+        d = z * c + (rx * y - ry * x) * s + rz * t
+        a, b = a / d, b / d
+        r = a * a + b * b
+        scale = focal * (1.0 + r * (k1 + k2 * r))
+        return m.stack([weight * (a * scale + u0 - feature[0]), weight * (b * scale + v0 - feature[1])])
+    return f
+
+
+def by_hand(p: Any, feature: Any) -> Any:
+    """Tangents of all columns at once, over arrays of observations: shape (n, 2, 15)."""
+    n = len(p)
+    rx, ry, rz, cx, cy, cz, focal, u0, v0, k1, k2, px, py, pz, weight = np.ascontiguousarray(p.T)
+    x, y, z = px - cx, py - cy, pz - cz
+    square = rx * rx + ry * ry + rz * rz
+    angle = np.sqrt(square)
+    c, sine = np.cos(angle), np.sin(angle)
+    s = sine / angle
+    ds = (c - s) / square          # d s / d r_i = ds r_i
+    dc = -s                        # d c / d r_i = dc r_i
+    inner = rx * x + ry * y + rz * z
+    w = (1.0 - c) / square
+    dw = (s - 2.0 * w) / square    # d w / d r_i = dw r_i
+    t = inner * w
+    cross = (ry * z - rz * y, rz * x - rx * z, rx * y - ry * x)
+    at, rot = (x, y, z), (rx, ry, rz)
+    moved = [at[i] * c + cross[i] * s + rot[i] * t for i in range(3)]
+    # By the rotation: entry (i, j) = d moved_i / d r_j; by the point: matrix R.
+    out = np.zeros((n, 2, 15))
+    wr = [w * r for r in rot]
+    rotation = [[rot[i] * wr[j] for j in range(3)] for i in range(3)]
+    for i in range(3):
+        rotation[i][i] = rotation[i][i] + c
+    sr = [s * r for r in rot]
+    rotation[0][1] = rotation[0][1] - sr[2]
+    rotation[0][2] = rotation[0][2] + sr[1]
+    rotation[1][0] = rotation[1][0] + sr[2]
+    rotation[1][2] = rotation[1][2] - sr[0]
+    rotation[2][0] = rotation[2][0] - sr[1]
+    rotation[2][1] = rotation[2][1] + sr[0]
+    sat = [s * a for a in at]
+    turn = [[None, sat[2], -sat[1]], [-sat[2], None, sat[0]], [sat[1], -sat[0], None]]
+    by_r = [[None] * 3 for _ in range(3)]
+    for j in range(3):
+        dt = at[j] * w + inner * dw * rot[j]
+        for i in range(3):
+            term = (at[i] * dc + cross[i] * ds) * rot[j] + rot[i] * dt
+            if i == j:
+                term = term + t
+            else:
+                term = term + turn[i][j]
+            by_r[i][j] = term
+    d = moved[2]
+    a, b = moved[0] / d, moved[1] / d
+    r = a * a + b * b
+    bend = 1.0 + r * (k1 + k2 * r)
+    dbend = k1 + 2.0 * k2 * r
+    scale = focal * bend
+    wf = weight * focal
+    gaa = weight * scale + 2.0 * wf * dbend * a * a
+    gab = 2.0 * wf * dbend * a * b
+    gbb = weight * scale + 2.0 * wf * dbend * b * b
+    for row, (ga, gb) in enumerate(((gaa, gab), (gab, gbb))):
+        ga, gb = ga / d, gb / d
+        gd = -(ga * a + gb * b)
+        for j in range(3):
+            out[:, row, j] = ga * by_r[0][j] + gb * by_r[1][j] + gd * by_r[2][j]
+            out[:, row, 11 + j] = ga * rotation[0][j] + gb * rotation[1][j] + gd * rotation[2][j]
+        out[:, row, 3:6] = -out[:, row, 11:14]
+    for row, own in enumerate((a, b)):
+        out[:, row, 6] = weight * own * bend
+        out[:, row, 7 + row] = weight
+        out[:, row, 9] = wf * own * r
+        out[:, row, 10] = wf * own * r * r
+        out[:, row, 14] = own * scale + (u0, v0)[row] - feature[:, row]
+    return out
+
+
+def _jax() -> Any:
+    library = peers.jax()
+    return peers.blocking(library.jit(library.vmap(library.jacrev(residual(library.numpy)))))
+
+
+def _torch(compiled: bool) -> Any:
+    library = peers.torch()
+    run = library.func.vmap(library.func.jacrev(residual(library)))
+    if compiled:
+        run = library.compile(run, dynamic=False)
+    return lambda p, feature: run(library.from_numpy(p), library.from_numpy(feature)).numpy()
+
+
+def cases() -> Iterator[Case]:
+    rng = np.random.default_rng(4)
+    p = np.concatenate([rng.uniform(0.1, 0.5, (OBSERVATIONS, 3)), rng.normal(size=(OBSERVATIONS, 3)),
+                        rng.uniform(0.8, 1.2, (OBSERVATIONS, 1)), 0.1 * rng.normal(size=(OBSERVATIONS, 4)),
+                        rng.normal(size=(OBSERVATIONS, 3)) + [0, 0, 6],
+                        rng.uniform(0.5, 1.0, (OBSERVATIONS, 1))], axis=1)
+    yield Case(f"bundle adjustment, Jacobians of {OBSERVATIONS} observations", by_hand,
+               (p, rng.normal(size=(OBSERVATIONS, 2))), dk.vmap(dk.jacobian(residual(np))),
+               {"JAX jit": _jax, "PyTorch": lambda: _torch(False), "torch.compile": lambda: _torch(True)})
