@@ -45,8 +45,16 @@ class Call:
         return BROADCAST_TO(value, shape=(self.size, *value.shape))
 
     def leads(self) -> list[Any]:
-        """All operands with the batch axis."""
-        return [self.lead(i) for i in range(len(self.raw))]
+        """All operands with the batch axis, and of one rank."""
+        rank = max(map(self.rank, range(len(self.raw))))
+        found = []
+        for i in range(len(self.raw)):
+            value = self.lead(i)
+            missing = rank + 1 - len(value.shape)
+            if missing:
+                value = RESHAPE(value, shape=(self.size, *(1,) * missing, *value.shape[1:]))
+            found.append(value)
+        return found
 
     def lifted(self, i: int, rank: int) -> Any:
         """Operand i with axes of length one put behind the batch axis, up to ``rank`` of its own."""

@@ -94,8 +94,7 @@ def _along(call: Call) -> Any:
     axis = shifted(call.params.get("axis"), rank)
     if call.rule.name in ("norm2", "norm_p") and call.params.get("axis") is None:
         axis = 1  # of a vector
-    args = call.leads() if rank == max(map(call.rank, range(len(call.raw)))) else call.aligned()
-    return call.rule.call(*args, **{**call.params, "axis": axis})
+    return call.rule.call(*call.leads(), **{**call.params, "axis": axis})
 
 
 @batches("all", "any", "argmax", "argmin", "nanargmax", "nanargmin", "count_nonzero", "argsort", "argpartition")

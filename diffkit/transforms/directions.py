@@ -64,14 +64,16 @@ def along(linear: Linear, directions: Any, few: int | None = None) -> list[Any]:
         return _one_by_one(linear, directions)
     from diffkit.batching import BatchLevel, NotBatched  # not for a gradient alone
     level = BatchLevel(count)
+    found: list[Any] | None = None
     try:
         found = [level.lower(image) for image in linear(level.lift(directions))]
     except NotBatched as refusal:
         if refusal.level is not level:
             raise
-        return _one_by_one(linear, directions)
     finally:
         level.close()
+    if found is None:
+        return _one_by_one(linear, directions)
     if level.suspects is not None and level.suspects.any():
         numbers = np.flatnonzero(level.suspects)
         again = _one_by_one(linear, directions[numbers])

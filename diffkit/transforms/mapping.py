@@ -121,18 +121,19 @@ class _Batch:
         if CAREFUL.get():
             return self._one_by_one()
         level = BatchLevel(self.size)
+        outs: list[Any] | None = None
         try:
-            result = run(self.f, *self._arguments(lambda leaf: level.lift(leaf)))
-            if level.refusal is not None:  # f swallowed it
-                raise level.refusal
-            found, structure = tree.flatten(result)
-            outs = [_numeric(level.lower(out), self.f) for out in found]
+            result = run(self.f, *self._arguments(level.lift))
+            if level.refusal is None:  # f may have swallowed it
+                found, structure = tree.flatten(result)
+                outs = [_numeric(level.lower(out), self.f) for out in found]
         except NotBatched as refusal:
             if refusal.level is not level:
                 raise
-            return self._one_by_one()
         finally:
             level.close()
+        if outs is None:
+            return self._one_by_one()
         if level.suspects is not None and level.suspects.any():
             outs = self._again(outs, np.flatnonzero(level.suspects))
         return outs, structure, dict(level.looped)
@@ -144,7 +145,9 @@ class _Batch:
 
     def _example(self, number: int) -> tuple[list[Any], tree.Structure]:
         """The leaves of f's result for one example."""
-        result = run(self.f, *self._arguments(lambda leaf: _apart(GETITEM(leaf, index=number))))
+        args, kwargs = self._arguments(lambda leaf: _apart(GETITEM(leaf, index=number)))
+        # Of plain arguments it is the user's own call, in which a transform may do what it does at the top.
+        result = run(self.f, args, kwargs) if any(map(is_traced, self.leaves)) else self.f(*args, **kwargs)
         leaves, structure = tree.flatten(result)
         leaves = [leaf if hasattr(leaf, "dtype") else np.asarray(leaf)[()] for leaf in leaves]
         return [_numeric(leaf, self.f) for leaf in leaves], structure

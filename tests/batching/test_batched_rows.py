@@ -21,7 +21,8 @@ ELEMENTWISE = [name for name, rule in ROWS.items() if isinstance(rule, Elementwi
 OTHERS = [name for name, rule in ROWS.items() if rule.kind in ("linear", "multilinear", "general")]
 
 #: The rows that run example by example, always or in some case: everything else must not.
-LOOPED = {"convolve", "correlate", "dot", "inner", "bincount", "interp", "pinv", "lstsq", "resize", "masked_sum", "roots"}
+LOOPED = {"convolve", "correlate", "dot", "inner", "bincount", "interp", "pinv", "lstsq", "resize", "masked_sum",
+          "roots"}
 #: Their derivatives ask whether values repeat, or what the rank is: the function itself runs example by example.
 ASKING = {"eig", "eigh", "svd", "qr", "eigvalsh", "eigvals", "svdvals", "lstsq", "interp", "pinv", "roots"}
 PHASES = {"eig", "eigh", "svd", "qr"}
