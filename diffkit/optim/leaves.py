@@ -24,9 +24,12 @@ from diffkit import tree
 from diffkit.errors import InputError, ShapeError
 from diffkit.optim.faults import NonFiniteGradientError, mismatch
 
-__all__ = ["Array", "Layout", "align", "check_finite", "layout_of", "pack", "rebuild", "unpack"]
+__all__ = ["Array", "Layout", "align", "check_finite", "joined", "layout_of", "pack", "pieces", "rebuild",
+           "unpack"]
 
 Array = NDArray[Any]
+#: Numbers of a piece: some vectors of this length fit into a processor's second cache.
+_PIECE = 32768
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -122,6 +125,12 @@ def layout_of(leaves: list[Array], params: Any) -> Layout:
                   tuple([tuple(block) for block in blocks.values()]))
 
 
+def joined(leaves: list[Array], layout: Layout) -> list[Array]:
+    """Leaves as blocks to read: a view where a block is one leaf, else joined."""
+    return [leaves[block[0]].reshape(-1) if len(block) == 1
+            else np.concatenate([leaves[i].reshape(-1) for i in block]) for block in layout.blocks]
+
+
 def pack(leaves: list[Array], params: list[Array], layout: Layout) -> list[Array]:
     """Join leaves into fresh blocks of their parameters' dtype (never views of the leaves)."""
     return [np.concatenate([leaves[i].reshape(-1) for i in block], dtype=params[block[0]].dtype,
@@ -138,6 +147,21 @@ def unpack(blocks: list[Array], layout: Layout) -> list[Array]:
             views[index] = block[start:stop].reshape(layout.shapes[index])
             start = stop
     return views
+
+
+def pieces(*blocks: list[Array]) -> Iterator[tuple[Array, ...]]:
+    """Blocks side by side, long ones a piece at a time.
+
+    A formula of ten operations passes over its vectors ten times; in pieces it finds them in the
+    cache, and its temporaries stay small.  Elementwise, so the result is the same to the last bit.
+    """
+    for vectors in zip(*blocks):
+        size = vectors[0].size
+        if size <= _PIECE:
+            yield vectors
+        else:
+            for start in range(0, size, _PIECE):
+                yield tuple([vector[start:start + _PIECE] for vector in vectors])
 
 
 def check_finite(blocks: list[Array], layout: Layout, params: Any, step: int) -> None:

@@ -14,34 +14,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
 
-from diffkit.optim.leaves import Array
+from diffkit.optim.leaves import Array, pieces
 from diffkit.optim.parts import Now, Part
 
 __all__ = ["ScaleByAdam", "ScaleByRms", "ScaleByRss"]
-
-
-#: Numbers of a piece: some vectors of this length fit into a processor's second cache.
-_PIECE = 16384
-
-
-def pieces(*blocks: list[Array]) -> Iterator[tuple[Array, ...]]:
-    """Blocks side by side, long ones a piece at a time.
-
-    A formula of ten operations passes over its vectors ten times; in pieces it finds them in the
-    cache, and its temporaries stay small.  Elementwise, so the result is the same to the last bit.
-    """
-    for vectors in zip(*blocks):
-        size = vectors[0].size
-        if size <= _PIECE:
-            yield vectors
-        else:
-            for start in range(0, size, _PIECE):
-                yield tuple([vector[start:start + _PIECE] for vector in vectors])
 
 
 def _root(squares: Array, eps: float, inside: bool, out: Array) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 
 from diffkit.errors import InputError, ShapeError
 from diffkit.optim.faults import OptimizerError
-from diffkit.optim.leaves import Array, Layout, align, check_finite, layout_of, pack, rebuild, unpack
+from diffkit.optim.leaves import Array, Layout, align, check_finite, joined, layout_of, pack, rebuild, unpack
 from diffkit.optim.parts import LearningRate, Now, Part, learning_rate
 
 __all__ = ["Optimizer", "State", "apply_updates"]
@@ -138,7 +138,7 @@ class Optimizer:
             check_finite(updates, layout, params, step)
         if not donate:
             slots = [[[block.copy() for block in slot] for slot in own] for own in slots]
-        now = Now(step, pack(leaves, leaves, layout) if self._needs_params else [], layout, params)
+        now = Now(step, joined(leaves, layout) if self._needs_params else [], layout, params)
         after: State = {"step": step + 1}
         for (part, keys), own in zip(self._links, slots):
             part.apply(updates, own, now)

@@ -28,7 +28,7 @@ import numpy as np
 from diffkit import tree
 from diffkit.errors import ShapeError
 from diffkit.optim.faults import OptimizerError
-from diffkit.optim.leaves import Array, Layout, unpack
+from diffkit.optim.leaves import Array, Layout, pieces, unpack
 
 __all__ = ["AddDecayedWeights", "LearningRate", "Now", "Part", "ScaleByLearningRate", "Trace", "Velocity",
            "learning_rate"]
@@ -156,7 +156,7 @@ class AddDecayedWeights(Part):
     def apply(self, updates: list[Array], slots: list[list[Array]], now: Now) -> None:
         factor = self.weight if self.lr is None else self.weight * learning_rate(self.lr, now.step)
         if self.mask is None:
-            for update, params in zip(updates, now.params):
+            for update, params in pieces(updates, now.params):
                 update += factor * params
             return
         wanted = self._wanted(now)
