@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.compiling.checks import unchanged_of
 from diffkit.compiling.recording import Refused, frozen_copy, is_same
 from diffkit.keeping import is_frozen
 
@@ -54,6 +55,7 @@ class Captured:
         self.checks: list[Check] = []
         self.generators: list[Any] = []
         self._seen: dict[int, Any] = {}
+        self._unchanged: Callable[[], bool] | None = None
         for root in roots:
             self._walk(root)
 
@@ -110,6 +112,7 @@ class Captured:
     def watch(self, array: Any) -> None:
         """Compare this array's entries at each call."""
         small = array.nbytes <= 4096 and array.dtype.kind != "O"
+        self._unchanged = None
         self._add("small" if small else "array", array, (array.shape, array.dtype, array.strides),
                   array.tobytes() if small else frozen_copy(array))
 
@@ -164,38 +167,40 @@ class Captured:
     # --- checking ----------------------------------------------------------------------------
     def changed(self) -> Check | None:
         """The first check that fails, or None."""
-        for check in self.checks:
-            kind, container, key, expected = check
-            if kind == "name":
-                found = container.get(key, _MISSING)
-                if found is not expected and not _equal(found, expected):
-                    return check
-            elif kind == "cell":
-                try:
-                    found = container.cell_contents
-                except ValueError:
-                    return check
-                if found is not expected and not _equal(found, expected):
-                    return check
-            elif kind == "small":
-                if container.tobytes() != expected or (container.shape, container.dtype, container.strides) != key:
-                    return check
-            elif not _CHECKS[kind](container, key, expected):
-                return check
-        return None
+        if self._unchanged is None:
+            others = [check for check in self.checks if check[0] in _CHECKS]
+            self._unchanged = unchanged_of(self.checks, lambda: not any(map(_fails, others)))
+        try:
+            if self._unchanged():
+                return None
+        except ValueError:  # an empty cell
+            pass
+        return next(filter(_fails, self.checks), None)
 
     def settle(self) -> None:
         """Drop what f changed while it ran: effects of its own."""
         self.checks = [check for check in self.checks if not _fails(check)]
+        self._unchanged = None
 
 
 _MISSING = object()
 
 
 def _fails(check: Check) -> bool:
-    single = Captured(())
-    single.checks = [check]
-    return single.changed() is not None
+    kind, container, key, expected = check
+    if kind == "name":
+        found = container.get(key, _MISSING)
+    elif kind == "cell":
+        try:
+            found = container.cell_contents
+        except ValueError:
+            return True
+    elif kind == "small":
+        return bool(container.tobytes() != expected
+                    or (container.shape, container.dtype, container.strides) != key)
+    else:
+        return not _CHECKS[kind](container, key, expected)
+    return found is not expected and not _equal(found, expected)
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -47,7 +47,7 @@ from diffkit.tape import PICK
 _INFIX = {ADD: "{} + {}", SUBTRACT: "{} - {}", MULTIPLY: "{} * {}", DIVIDE: "{} / {}", POWER: "{} ** {}",
           REMAINDER: "{} % {}", FLOOR_DIVIDE: "{} // {}", MATMUL: "{} @ {}", NEGATIVE: "-{}", ABSOLUTE: "abs({})"}
 #: Names that the source uses itself.
-_RESERVED = ("abs", "int", "inputs", "slots", "token", "n", "a", "take", "give", "silence", "restore", "program")
+_RESERVED = ("abs", "int", "inputs", "slots", "token", "n", "a", "r", "take", "give", "silence", "restore", "program")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 #: For numbers and for arrays without a temporary; the ufunc itself is much slower on numbers.
 _COMPARED: dict[Any, str] = {np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">=",
@@ -146,12 +146,7 @@ class Emitter:
         body.append(f"{', '.join(names)}{',' * (len(names) == 1)} = inputs" if names else "")
         if slots:
             body.append(f"{', '.join(slots)}{',' * (len(slots) == 1)} = slots = take()")
-        steps: list[str] = []
-        for step in self.plan.steps:
-            if step.question is not None:
-                steps += self._question(step.item, step.question)
-            else:
-                steps += self._step(step)
+        steps = self._steps()
         steps += self._watch()
         steps += self._mode(False)
         body += steps
@@ -160,6 +155,15 @@ class Emitter:
                     "finally:", "    if token is not None:", "        restore(token)"]
         body += self._result(output)
         self.lines = ["def program(inputs):", *("    " + line for line in body if line)]
+
+    def _steps(self) -> list[str]:
+        lines: list[str] = []
+        for step in self.plan.steps:
+            if step.question is not None:
+                lines += self._question(step.item, step.question)
+            else:
+                lines += self._step(step)
+        return lines
 
     def _mode(self, is_quiet: bool) -> list[str]:
         if is_quiet == self._is_quiet:

@@ -4,7 +4,8 @@ Floating-point arithmetic keeps few of algebra's laws, and only those are used:
 
     x * 1, x / 1, x - 0, x + (-0)        x          (not x + 0, which changes -0)
     a + (-b), a - (-b)                   a - b, a + b
-    (-a) * b, (-a) / b, sum(-a)          -(a * b), …, so that the sign meets an addition
+    (-a) * b, (-a) / b                   -(a * b), …, so that the sign meets an addition
+                                         (not sum(-a), whose zeros would change)
     -(-a), x transposed twice, …         x
     reshape of a reshape                 one reshape
     an operand that was broadcast        the operand: an elementwise function broadcasts by itself
@@ -26,7 +27,6 @@ from diffkit.compiling.program import SUBTRACT_AT, Builder, Function, Item, ufun
 from diffkit.rules.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATIVE, POSITIVE, POWER, SUBTRACT
 from diffkit.rules.flat import STOP_GRADIENT
 from diffkit.rules.indexing import GETITEM, SCATTER, _is_basic
-from diffkit.rules.reductions import SUM
 from diffkit.rules.shapes import ASTYPE, BROADCAST_TO, RESHAPE, TRANSPOSE
 from diffkit.rules.writing import ADD_AT
 
@@ -191,13 +191,6 @@ def _same(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
     return args[0] if args[0].is_like(value) else None
 
 
-def _sum(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
-    inner = _negated(args[0])
-    if inner is None or args[0].value.dtype.kind != "f" or params.get("dtype") is not None:
-        return None
-    return NEGATIVE, [builder.again(SUM, [inner], params)], {}
-
-
 def _transpose(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
     a = args[0]
     axes = _axes(params, len(a.shape))
@@ -255,6 +248,6 @@ def _scatter(builder: Builder, args: list[Item], params: Any, value: Any) -> Any
 
 _RULES = {
     ADD: _add, SUBTRACT: _subtract, MULTIPLY: _multiply, DIVIDE: _divide, NEGATIVE: _negative, POSITIVE: _same,
-    STOP_GRADIENT: _same, ASTYPE: _same, SUM: _sum, TRANSPOSE: _transpose, RESHAPE: _reshape,
+    STOP_GRADIENT: _same, ASTYPE: _same, TRANSPOSE: _transpose, RESHAPE: _reshape,
     BROADCAST_TO: _broadcast, GETITEM: _getitem, SCATTER: _scatter, ADD_AT: _add_at,
 }

@@ -59,6 +59,15 @@ class Plan:
 
 def plan(program: Program) -> Plan:
     """Order and storage of a program."""
+    result = order(program)
+    outs = [out for out in program.outs if isinstance(out, Item)]
+    _write_in_place(result, outs)
+    _assign_slots(result, outs)
+    return result
+
+
+def order(program: Program) -> Plan:
+    """The order alone."""
     watched: dict[int, Item] = {}
     steps: list[Step] = []
     done: set[int] = set()
@@ -75,10 +84,7 @@ def plan(program: Program) -> Plan:
     outs = [out for out in program.outs if isinstance(out, Item)]
     for out in outs:
         _need(out, done, steps)
-    result = Plan(steps, [], _watched(watched.values(), steps, done), _roots(program.items, done))
-    _write_in_place(result, outs)
-    _assign_slots(result, outs)
-    return result
+    return Plan(steps, [], _watched(watched.values(), steps, done), _roots(program.items, done))
 
 
 def _watched(derivatives: Iterable[Item], steps: list[Step], done: set[int]) -> list[Item]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ import numpy as np
 
 from diffkit import tree
 from diffkit.buffers import is_running, run
+from diffkit.compiling import native
 from diffkit.compiling.branches import Branch, Branches, slot_pool
 from diffkit.compiling.captured import Captured, describe, random_state
 from diffkit.compiling.emit import MET_NAN, Emitter
@@ -72,12 +74,17 @@ class Compiled:
     source : str
         The NumPy program that ran last (all its paths are in ``sources``).
     reason : str
-        Why the last call that was not replayed was not ("" while none was).
+        Why the last call that was not replayed was not ("" while none was), or why a program runs
+        as NumPy source where machine code was asked for.
+    compile_seconds : float
+        What recording, optimising and compiling have taken so far, f's own first runs included.
     """
 
-    def __init__(self, f: Callable[..., Any], check: bool, limit: int) -> None:
+    def __init__(self, f: Callable[..., Any], check: bool, limit: int, native: bool = False) -> None:
         functools.update_wrapper(self, f)
         self._f = f
+        self._native = native
+        self.compile_seconds = 0.0
         self._check = check
         self._limit = limit
         self._known: dict[Any, Specialisation] = {}
@@ -201,6 +208,13 @@ class Compiled:
     # --- recording -------------------------------------------------------------------------------
     def _record(self, spec: Specialisation, found: Signature, args: Any, kwargs: Any) -> Any:
         """Run f once on traced values; its result is this call's, the program is the next ones'."""
+        started = time.perf_counter()
+        try:
+            return self._recorded(spec, found, args, kwargs)
+        finally:
+            self.compile_seconds += time.perf_counter() - started
+
+    def _recorded(self, spec: Specialisation, found: Signature, args: Any, kwargs: Any) -> Any:
         level = CompileLevel(self._limit)
         before = random_state(spec.captured.generators)
         _recording.depth = getattr(_recording, "depth", 0) + 1
@@ -280,21 +294,45 @@ class Compiled:
         results = [node if isinstance(node, Operation) else
                    frozen_copy(node) if type(node) is np.ndarray else node for node in nodes]
         level.questions.sort(key=is_nan_question)
-        program = build(level, marks, results, simplify)
-        arrangement = plan(program)
-        emitter = Emitter(program, arrangement, structure)
-        namespace = emitter.namespace
-        if arrangement.slots:
-            namespace["take"], namespace["give"] = slot_pool(arrangement.slots)
-        exec(compile_text(emitter.source, "<diffkit program>"), namespace)
-        function = namespace["program"]
+        answers = tuple(q.key for q in level.questions if not is_nan_question(q))
+        if self._native:
+            reason = ""
+            try:
+                program = build(level, marks, results, native.lower)
+                emitter: Emitter = native.NativeEmitter(program, structure)
+                function = _function_of(emitter)
+                if self._check:
+                    reason = native.differs(function, found.inputs, values, structure,
+                                            lambda: _numpy_program(level, marks, results, structure)[1])
+            except Refused as refused:
+                reason = str(refused)
+            if not reason:
+                spec.branches.add(Branch(answers, function, emitter.source))
+                return
+            self.reason = f"runs as NumPy source: {reason}"
+        emitter, function = _numpy_program(level, marks, results, structure)
         if self._check:
             reason = differs(function, found.inputs, values, structure)
             if reason:
                 level.refuse(reason)
                 return
-        answers = tuple(q.key for q in level.questions if not is_nan_question(q))
         spec.branches.add(Branch(answers, function, emitter.source))
+
+
+def _numpy_program(level: CompileLevel, marks: list[Any], results: list[Any],
+                   structure: tree.Structure) -> tuple[Emitter, Callable[..., Any]]:
+    program = build(level, marks, results, simplify)
+    emitter = Emitter(program, plan(program), structure)
+    return emitter, _function_of(emitter)
+
+
+def _function_of(emitter: Emitter) -> Callable[..., Any]:
+    """The program that an emitter's source defines."""
+    namespace = emitter.namespace
+    if emitter.plan.slots:
+        namespace["take"], namespace["give"] = slot_pool(emitter.plan.slots)
+    exec(compile_text(emitter.source, "<diffkit program>"), namespace)
+    return namespace["program"]  # type: ignore[no-any-return]
 
 
 compile_text = functools.partial(compile, mode="exec")
@@ -357,8 +395,9 @@ def compile(f: Callable[..., Any], backend: str = "numpy", check: bool = True, l
     f : callable
         Any composition: a function, ``grad(f)``, ``hessian(f)``, a whole training step.  It must be a
         function of its arguments and of what it captures; effects happen when it is recorded.
-    backend : {"numpy"}
-        Who runs the program.
+    backend : {"numpy", "numba"}
+        Who runs the program: NumPy, call by call; or machine code (LLVM, through numba's llvmlite) for all that is
+        elementwise, reduced or written, with NumPy for the rest.
     check : bool
         Compare each program's first result with f's.
     limit : int
@@ -374,6 +413,8 @@ def compile(f: Callable[..., Any], backend: str = "numpy", check: bool = True, l
     ------
     CompileError
         (a ValueError) an unknown backend.
+    MissingPackageError
+        (an ImportError) llvmlite is not installed.
 
     Notes
     -----
@@ -389,8 +430,10 @@ def compile(f: Callable[..., Any], backend: str = "numpy", check: bool = True, l
     >>> "cos" in g.source
     True
     """
-    if backend != "numpy":
-        raise CompileError(f"there is no backend {backend!r}", 'backend="numpy"')
+    if backend not in ("numpy", "numba"):
+        raise CompileError(f"there is no backend {backend!r}", 'backend="numpy" or backend="numba"')
     if not callable(f):
         raise InputError(f"compile takes a function, not a {type(f).__name__}", "dk.compile(f)(x)")
-    return Compiled(f, check, limit)
+    if backend == "numba":
+        native.engine()
+    return Compiled(f, check, limit, backend == "numba")

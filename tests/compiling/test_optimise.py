@@ -26,6 +26,7 @@ PROGRAMS = {
     "doubled": lambda x, y: 3.0 * (2 * x), "halved": lambda x, y: 3.0 * (0.5 * x),
     "doubled by little": lambda x, y: 0.25 * (2 * x), "tripled": lambda x, y: 0.1 * (3 * x),
     "sum of negated": lambda x, y: 1.0 + np.sum(-x[:, None] * y, axis=1),
+    "sum of negated zeros": lambda x, y: _signs(np.sum(-(np.where(np.isfinite(x), x, y)[:, None] * 0.0), axis=1)),
     "broadcast": lambda x, y: np.broadcast_to(x, (2, x.size)) * y + np.broadcast_to(y[:1], x.shape),
     "ones": lambda x, y: np.ones(x.shape) * x - np.zeros(x.shape) * y + np.full(x.shape, -0.0),
     "transposed twice": lambda x, y: (x.reshape(1, -1).T * 2).T.T.reshape(-1),

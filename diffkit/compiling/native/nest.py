@@ -1,0 +1,495 @@
+"""One stage as a loop nest: outer loops over rows, an inner loop over vectors of lanes.
+
+Dimensions are ordered by stride and joined where all operands walk through both as through one, so
+contiguous arrays of any rank are one flat loop.  The inner loop takes 8 entries a turn; what is left
+over is one more turn with fewer lanes.  All sizes and strides are constants of the program.
+
+A sum along the inner dimension adds 8 columns, and starts anew every 4096 entries, so that its error
+does not grow with the array; along another dimension it adds row to row, as NumPy does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from diffkit.compiling.native.code import WIDTH, Value
+from diffkit.compiling.native.kernels import KERNELS
+from diffkit.compiling.native.layout import Place, aligned, along
+from diffkit.compiling.native.operations import kind_of, maximum, minimum
+from diffkit.compiling.native.stages import REDUCTIONS, Job, Stage, reduced
+from diffkit.compiling.program import Item
+from diffkit.rules.trigonometric import SECH2
+
+if TYPE_CHECKING:
+    from diffkit.compiling.native.routine import Routine
+
+#: Instructions of a kernel, about; and of a turn, beyond which turns do not overlap any more.
+WORK, LONG = 30, 300
+#: Entries after which a sum starts anew, and after which deferred writes are done.
+TILE, DEFERRED = 4096, 1024
+_BYTES = {"d": 8, "f": 4, "b": 1}
+_LOADED = {"d": "double", "f": "float", "b": "i8"}
+_START = {"add": 0.0, "maximum": float("-inf"), "minimum": float("inf")}
+_JOIN = {"add": lambda c, a, b: c.add(a, b), "maximum": maximum, "minimum": minimum}
+
+
+@dataclasses.dataclass(eq=False, slots=True)
+class Walk:
+    """How an operand is walked through: its first entry, a stride for each loop, its kind."""
+
+    pointer: str
+    strides: tuple[int, ...]
+    kind: str
+
+
+@dataclasses.dataclass(eq=False, slots=True)
+class Total:
+    """A reduction under way: where its result goes, and the lanes' partial results (an inner one)."""
+
+    walk: Walk
+    kind: str
+    name: str
+    cell: str = ""
+    lanes: str = ""
+
+
+class Nest:
+    """Writes the loops of one stage."""
+
+    def __init__(self, routine: Routine, stage: Stage) -> None:
+        self.routine = routine
+        self.code = routine.code
+        self.stage = stage
+        self.jobs = stage.jobs
+        self.sizes = stage.domain
+        self.walks: dict[tuple[int, int, tuple[int, ...]], Walk] = {}
+        self.reads: dict[tuple[int, int], Walk] = {}
+        self.stores: dict[int, Walk] = {}
+        self.totals: dict[int, Total] = {}
+        self.starts: dict[int, float] = {}
+        self.deferred: dict[int, str] = {}
+        self.frontiers: list[tuple[str, int]] = []
+        self.checked: dict[Walk, bool] = {}
+        self.computed = {job.item.number: job for job in stage.jobs if job.role == "compute"}
+        self.checks = ""
+
+    # --- what is walked through -------------------------------------------------------------------
+    def _walk(self, place: Place, shape: tuple[int, ...], kind: str, home: int | None = None) -> Walk:
+        strides = along(aligned(place, shape), shape)
+        number = place.root.number if home is None else home
+        key = number, place.offset, strides
+        if key not in self.walks:
+            self.walks[key] = Walk(self.routine.at(number, place.offset), strides, kind)
+        return self.walks[key]
+
+    def write(self) -> None:
+        """All loops of the stage."""
+        self.code.width = 0
+        for job in self.jobs:
+            self._find_walks(job)
+        self._begin_writes()
+        self._run()
+        self._finish()
+
+    def _find_walks(self, job: Job) -> None:
+        item = job.item
+        layout = self.routine.layout
+        for arg in item.args[1:] if job.role == "write" else (item,) if job.role == "check" else item.args:
+            root = layout.root(arg)
+            if self._here(arg, job) or root.kind != "array" or self.routine.constant(arg) is not None:
+                continue
+            self.reads[id(job), arg.number] = self._walk(layout.place(arg), job.shape, kind_of(arg))
+        if job.role == "write":
+            place = layout.written(item)
+            assert place is not None
+            home = self.routine.homes.get(item.number, item.number)
+            walk = self.stores[item.number] = self._walk(place, job.shape, kind_of(item), home)
+            self.checked[walk] = self.checked.get(walk, False) or job.is_checked
+        elif job.role == "compute" and item.number in self.routine.stored:
+            self.stores[item.number] = self._walk(layout.place(item), job.shape, kind_of(item))
+        elif job.role == "reduce":
+            self._find_total(item, job)
+
+    def _begin_writes(self) -> None:
+        """The arrays that are written into, as they are before, and which writes are deferred.
+
+        Writes into an array that the loop writes into elsewhere wait until the end of a tile: a turn that
+        reads what the turn before has written, a few entries away, would have to wait for it.
+        """
+        by_home: dict[int, list[Job]] = {}
+        for job in self.jobs:
+            if job.role == "write":
+                number = job.item.number
+                by_home.setdefault(self.routine.homes.get(number, number), []).append(job)
+        for jobs in by_home.values():
+            walks = [self.stores[job.item.number] for job in jobs]
+            for job, walk in zip(jobs, walks):
+                if walk is not walks[0]:
+                    self.deferred[job.item.number] = self.routine.cell(f"[{DEFERRED} x {_LOADED[walk.kind]}]")
+            if not jobs[0].in_place and not self._begin_row(jobs, walks):
+                self.routine.prepare(jobs[0])
+
+    def _begin_row(self, jobs: list[Job], walks: list[Walk]) -> bool:
+        """Fill only what the first write does not cover; it then need not read.  For zeros in a row."""
+        item = jobs[0].item
+        step = item.value.itemsize
+        number = self.routine.constant_number(item.args[0])
+        if number is None or len(self.sizes) != 1 or item.value.ndim != 1 or any(w.strides != (step,) for w in walks):
+            return False
+        size = self.sizes[0]
+        places = [self.routine.layout.written(job.item) for job in jobs]
+        starts = [place.offset // step for place in places if place is not None]
+        start = starts[0]
+        if len(set(starts)) == 1 or size <= DEFERRED:
+            self.starts[item.number] = number
+        elif float(number).hex() == "0x0.0p+0":
+            start = max(starts)  # each tile fills what no earlier one has reached
+            self.frontiers.append((self.routine.at(item.number, start * step), step))
+        else:
+            return False
+        self.routine.fill(item, number, 0, start)
+        self.routine.fill(item, number, start + size)
+        return True
+
+    def _find_total(self, item: Item, job: Job) -> None:
+        name, kind = REDUCTIONS[item.rule], kind_of(item)
+        gone = reduced(item)
+        if item.kind == "array":
+            self.routine.fill(item, _START[name])
+            own = iter(item.value.strides if len(item.shape) < len(gone) else
+                       [s for s, is_gone in zip(item.value.strides, gone) if not is_gone])
+            strides = along(tuple(0 if is_gone else next(own) for is_gone in gone), job.shape)
+            walk = Walk(self.routine.at(item.number, 0), strides, kind)
+            self.totals[item.number] = Total(walk, kind, name)
+        else:
+            cell = self.routine.cell(_LOADED[kind])
+            self.code.width = 0
+            self.code.put(f"store {_LOADED[kind]} {self.code.number(_START[name], kind).text}, ptr {cell}")
+            walk = Walk(cell, (0,) * len(self.sizes), kind)
+            self.totals[item.number] = Total(walk, kind, name, cell)
+        self.walks[-item.number - 1, 0, strides if item.kind == "array" else ()] = walk
+
+    def _here(self, arg: Item, job: Job) -> bool:
+        """Whether an operand was computed in this turn."""
+        layout = self.routine.layout
+        root = layout.root(arg)
+        maker = self.computed.get(root.number)
+        if maker is None or root.kind != "array":
+            return False
+        place = layout.place(arg)
+        own = along(root.value.strides, root.shape)
+        return place.offset == 0 and along(aligned(place, job.shape), job.shape) == own
+
+    def copy(self, a: Item, item: Item) -> None:
+        """All entries of an array into one that is made here."""
+        layout = self.routine.layout
+        self.copied = (self._walk(layout.place(a), item.shape, kind_of(a)),
+                       self._walk(Place(item, 0, item.value.strides, item.shape), item.shape, kind_of(item)))
+        self._run()
+
+    copied: tuple[Walk, Walk] | None = None
+
+    # --- loops ---------------------------------------------------------------------------------------
+    def _run(self) -> None:
+        """Order and join the dimensions, and write the loops."""
+        walks = list(self.walks.values())
+        order = sorted(range(len(self.sizes)), key=lambda i: -sum(abs(walk.strides[i]) for walk in walks))
+        sizes = [self.sizes[i] for i in order]
+        for walk in walks:
+            walk.strides = tuple(walk.strides[i] for i in order)
+        i = 0
+        while i + 1 < len(sizes):
+            if all(walk.strides[i] == walk.strides[i + 1] * sizes[i + 1] for walk in walks):
+                sizes[i:i + 2] = [sizes[i] * sizes[i + 1]]
+                for walk in walks:
+                    walk.strides = walk.strides[:i] + walk.strides[i + 1:]
+            else:
+                i += 1
+        if any(job.role == "check" or job.is_checked for job in self.jobs):
+            self.checks = self.routine.cell("i1")
+            self.code.put(f"store i1 false, ptr {self.checks}")
+        self._level(sizes, 0, {walk: walk.pointer for walk in walks})
+        self.code.width = 0
+        if self.checks:
+            name = self.code.fresh()
+            self.code.put(f"{name} = load i1, ptr {self.checks}")
+            self.routine.note_nan(Value(name, "b", 0))
+
+    def _level(self, sizes: list[int], depth: int, pointers: dict[Walk, str]) -> None:
+        if depth == len(sizes) - 1:
+            self._row(sizes[-1], pointers)
+            return
+        with self.routine.loop(sizes[depth]) as index:
+            self._level(sizes, depth + 1, self._moved(pointers, index, depth))
+
+    def _moved(self, pointers: dict[Walk, str], index: str, depth: int, factor: int = 1) -> dict[Walk, str]:
+        """The pointers after ``index`` strides."""
+        c = self.code
+        found = {}
+        for walk, pointer in pointers.items():
+            stride = walk.strides[depth] * factor
+            if stride:
+                offset, moved = c.fresh(), c.fresh()
+                c.put(f"{offset} = mul nsw i64 {index}, {stride}")
+                c.put(f"{moved} = getelementptr i8, ptr {pointer}, i64 {offset}")
+                pointer = moved
+            found[walk] = pointer
+        return found
+
+    def _row(self, size: int, pointers: dict[Walk, str]) -> None:
+        """The inner dimension, in tiles where something is summed along it."""
+        sums = any(not total.walk.strides[-1] for total in self.totals.values())
+        most = DEFERRED if self.deferred else TILE if sums else size
+        if size <= most:
+            self._tile(size, pointers)
+            return
+        with self.routine.loop(size // most) as index:
+            self._fill_ahead(index, most, most)
+            self._tile(most, self._moved(pointers, index, -1, most))
+        if size % most:
+            self._fill_ahead(str(size // most), most, size % most)
+            self._tile(size % most, self._moved(pointers, str(size // most), -1, most))
+
+    def _fill_ahead(self, index: str, most: int, size: int) -> None:
+        """Zeros where this tile is the first to write."""
+        c = self.code
+        for pointer, step in self.frontiers:
+            offset, place = c.fresh(), c.fresh()
+            c.declare("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
+            c.put(f"{offset} = mul nsw i64 {index}, {most * step}")
+            c.put(f"{place} = getelementptr i8, ptr {pointer}, i64 {offset}")
+            c.put(f"call void @llvm.memset.p0.i64(ptr {place}, i8 0, i64 {size * step}, i1 false)")
+
+    def _tile(self, size: int, pointers: dict[Walk, str]) -> None:
+        c = self.code
+        width = c.width = self._width(size)
+        for total in self.totals.values():
+            if not total.walk.strides[-1]:
+                total.lanes = self.routine.cell(c.type(total.kind))
+                start = c.number(_START[total.name], total.kind)
+                c.put(f"store {c.type(total.kind)} {start.text}, ptr {total.lanes}")
+        singles = {}
+        for walk in dict.fromkeys(self.reads.values()):
+            if not walk.strides[-1]:
+                singles[walk] = self.routine._load(pointers[walk], walk.kind)
+        self._turns(size, pointers, lambda moved, at, lanes: self._turn(moved, at, lanes, singles))
+        if self.deferred:
+            c.width = WIDTH if size >= WIDTH else width
+            late = dict.fromkeys(self.stores[number] for number in self.deferred)
+            for walk in late:  # one after the other: they may overlap
+                self._turns(size, pointers, functools.partial(self._catch_up, walk))
+            c.width = width
+        for total in self.totals.values():
+            if not total.walk.strides[-1]:
+                self._join_lanes(total, pointers)
+
+    def _turns(self, size: int, pointers: dict[Walk, str], turn: Callable[[dict[Walk, str], str, int], None]) -> None:
+        """As many turns as the row needs, the last one with fewer lanes."""
+        width = self.code.width
+        turns = size // width
+        if turns > 1:
+            with self.routine.loop(turns * width, width) as index:
+                turn(self._moved(pointers, index, -1), index, width)
+        elif turns:
+            turn(pointers, "0", width)
+        if size % width:
+            turn(self._moved(pointers, str(turns * width), -1), str(turns * width), size % width)
+
+    def _width(self, size: int) -> int:
+        """Lanes of a turn: more of them where its work is so long a chain that a processor sees no other turn's."""
+        width = WIDTH
+        work = sum(WORK if job.item.rule.name.removeprefix("special.") in KERNELS or job.item.rule is SECH2 else 1
+                   for job in self.jobs if job.role == "compute")
+        if work > LONG or all(walk.kind != "d" for walk in self.walks.values()):
+            width *= 2
+        if work > 4 * LONG and size >= 512:
+            width *= 2
+        while width > 2 and width // 2 >= size:
+            width //= 2
+        return width
+
+    # --- one turn --------------------------------------------------------------------------------------
+    def _turn(self, pointers: dict[Walk, str], at: str, lanes: int, singles: dict[Walk, Value]) -> None:
+        """All jobs, for ``lanes`` entries at a time."""
+        self.pointers, self.at, self.lanes, self.singles = pointers, at, lanes, singles
+        self.written: dict[Walk, Value] = {}
+        self.values: dict[int, Value] = {}
+        self.loaded: dict[Walk, Value] = {}
+        c = self.code
+        if self.copied is not None:
+            source, target = self.copied
+            self._store(c.convert(self._load(source), target.kind), target)
+        for job in self.jobs:
+            self._job(job)
+        self._store_written()
+
+    def _catch_up(self, walk: Walk, pointers: dict[Walk, str], at: str, lanes: int) -> None:
+        """The deferred writes of a tile to one place."""
+        self.pointers, self.at, self.lanes = pointers, at, lanes
+        self.written = {}
+        for job in self.jobs:
+            if job.item.number in self.deferred and self.stores[job.item.number] is walk:
+                self._write(job, self._load(self._buffer(job)))
+        self._store_written()
+
+    def _buffer(self, job: Job) -> Walk:
+        """A deferred write's values at this turn."""
+        c = self.code
+        kind = kind_of(job.item)
+        name = c.fresh()
+        c.put(f"{name} = getelementptr {_LOADED[kind]}, ptr {self.deferred[job.item.number]}, i64 {self.at}")
+        walk = Walk(name, (_BYTES[kind],), kind)
+        self.pointers[walk] = name
+        return walk
+
+    def _write(self, job: Job, value: Value) -> None:
+        """What an entry is after a write; it is stored when all writes to it are known."""
+        c = self.code
+        item = job.item
+        walk = self.stores[item.number]
+        if item.rule.name != "setitem":
+            before = self.written.get(walk)
+            if before is None:
+                start = self.starts.get(item.number)
+                before = self._load(walk) if start is None else c.number(start, walk.kind)
+            value = (c.add if item.rule.name == "add_at" else c.sub)(before, value)
+        self.written[walk] = value
+
+    def _store_written(self) -> None:
+        for walk, value in self.written.items():
+            self._store(value, walk)
+            if self.checked[walk]:
+                self._check(value)
+
+    def _check(self, value: Value) -> None:
+        c = self.code
+        found = c.any_lane(c.is_nan(value))
+        before, after = c.fresh(), c.fresh()
+        c.put(f"{before} = load i1, ptr {self.checks}")
+        c.put(f"{after} = or i1 {before}, {found.text}")
+        c.put(f"store i1 {after}, ptr {self.checks}")
+
+    def _job(self, job: Job) -> None:
+        c = self.code
+        item = job.item
+        if job.role == "compute":
+            assert job.write is not None
+            value = c.convert(job.write(c, [self._operand(arg, job) for arg in item.args]), kind_of(item))
+            self.values[item.number] = value
+            if item.number in self.stores:
+                self._store(value, self.stores[item.number])
+        elif job.role == "reduce":
+            self._reduce(self.totals[item.number], self._operand(item.args[0], job))
+        elif job.role == "check":
+            self._check(self._operand(item, job))
+        else:
+            value = c.convert(self._operand(item.args[1], job), kind_of(item))
+            if item.number in self.deferred:
+                self._store(value, self._buffer(job))
+            else:
+                self._write(job, value)
+
+    def _operand(self, arg: Item, job: Job) -> Value:
+        c = self.code
+        number = self.routine.constant(arg)
+        if number is not None:
+            return number
+        root = self.routine.layout.root(arg)
+        if root.kind != "array":
+            return c.splat(self.routine.numbers[root.number])
+        walk = self.reads.get((id(job), arg.number))
+        if walk is None:
+            return self.values[root.number]
+        if not walk.strides[-1]:
+            return c.splat(self.singles[walk])
+        if walk not in self.loaded:
+            self.loaded[walk] = self._load(walk)
+        return self.loaded[walk]
+
+    def _reduce(self, total: Total, value: Value) -> None:
+        c = self.code
+        value = c.convert(value, total.kind)
+        join = _JOIN[total.name]
+        if total.walk.strides[-1]:
+            self._store(join(c, self._load(total.walk), value), total.walk)
+            return
+        if self.lanes < c.width:
+            mask = ", ".join(f"i1 {str(i < self.lanes).lower()}" for i in range(c.width))
+            value = c.select(Value(f"<{mask}>", "b", c.width), value, c.number(_START[total.name], total.kind))
+        kind = c.type(total.kind)
+        before = c.give(total.kind, f"load {kind}, ptr {total.lanes}")
+        c.put(f"store {kind} {join(c, before, value).text}, ptr {total.lanes}")
+
+    def _join_lanes(self, total: Total, pointers: dict[Walk, str]) -> None:
+        """The lanes' partial results into one, and that to what was there."""
+        c = self.code
+        join = _JOIN[total.name]
+        value = c.give(total.kind, f"load {c.type(total.kind)}, ptr {total.lanes}")
+        by = c.width // 2
+        while by:
+            value = join(c, value, c.turned(value, by))
+            by //= 2
+        value = c.lane(value, 0)
+        width, c.width = c.width, 0
+        pointer = pointers[total.walk]
+        self.routine.store(join(c, self.routine._load(pointer, total.kind), value), pointer)
+        c.width = width
+
+    def _finish(self) -> None:
+        """Numbers that were reduced."""
+        c = self.code
+        c.width = 0
+        for number, total in self.totals.items():
+            if total.cell:
+                self.routine.numbers[number] = self.routine._load(total.cell, total.kind)
+
+    # --- memory -------------------------------------------------------------------------------------
+    def _load(self, walk: Walk) -> Value:
+        """The next entries; lanes beyond the last one repeat the first."""
+        c = self.code
+        pointer, stride, kind, lanes = self.pointers[walk], walk.strides[-1], walk.kind, self.lanes
+        if stride == _BYTES[kind]:
+            part = c.fresh()
+            c.put(f"{part} = load <{lanes} x {_LOADED[kind]}>, ptr {pointer}, align 1")
+        else:
+            part = "poison"
+            for i in range(lanes):
+                place, one, whole = c.fresh(), c.fresh(), c.fresh()
+                c.put(f"{place} = getelementptr i8, ptr {pointer}, i64 {i * stride}")
+                c.put(f"{one} = load {_LOADED[kind]}, ptr {place}, align 1")
+                c.put(f"{whole} = insertelement <{lanes} x {_LOADED[kind]}> {part}, {_LOADED[kind]} {one}, i64 {i}")
+                part = whole
+        if lanes < c.width:
+            order = ", ".join(f"i32 {i if i < lanes else 0}" for i in range(c.width))
+            whole = c.fresh()
+            old = f"<{lanes} x {_LOADED[kind]}>"
+            c.put(f"{whole} = shufflevector {old} {part}, {old} poison, <{c.width} x i32> <{order}>")
+            part = whole
+        if kind == "b":
+            return c.give("b", f"icmp ne <{c.width} x i8> {part}, zeroinitializer")
+        return Value(part, kind, c.width)
+
+    def _store(self, value: Value, walk: Walk) -> None:
+        c = self.code
+        pointer, stride, kind, lanes = self.pointers[walk], walk.strides[-1], walk.kind, self.lanes
+        text = value.text
+        if kind == "b":
+            text = c.fresh()
+            c.put(f"{text} = zext {c.type('b')} {value.text} to <{c.width} x i8>")
+        if lanes < c.width:
+            order = ", ".join(f"i32 {i}" for i in range(lanes))
+            old = f"<{c.width} x {_LOADED[kind]}>"
+            part = c.fresh()
+            c.put(f"{part} = shufflevector {old} {text}, {old} poison, <{lanes} x i32> <{order}>")
+            text = part
+        if stride == _BYTES[kind]:
+            c.put(f"store <{lanes} x {_LOADED[kind]}> {text}, ptr {pointer}, align 1")
+            return
+        for i in range(lanes):
+            place, one = c.fresh(), c.fresh()
+            c.put(f"{one} = extractelement <{lanes} x {_LOADED[kind]}> {text}, i64 {i}")
+            c.put(f"{place} = getelementptr i8, ptr {pointer}, i64 {i * stride}")
+            c.put(f"store {_LOADED[kind]} {one}, ptr {place}, align 1")
