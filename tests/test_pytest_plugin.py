@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from browser import measure
 
 import diffkit
 import diffkit.testing.page  # NumPy too is loaded before pytester takes its snapshot: it can't be loaded twice
@@ -67,6 +68,16 @@ def test_the_page_collects_every_check_of_the_run(pytester):
     assert page.index("::test_wrong") < page.index("::test_right")
     assert "::test_imported" in page and "::test_other" not in page
     assert "http://" not in page.replace("http://www.w3.org", "") and "<script" not in page
+
+
+def test_the_page_in_a_browser(pytester, tmp_path):
+    suite(pytester, MIXED)
+    pytester.runpytest(*PLUGIN, "--gradients=report.html")
+    seen, console = measure((pytester.path / "report.html").read_text(encoding="utf-8"), tmp_path)
+    assert console == [] and seen["over"] <= 0
+    assert seen["outside"] == [] and seen["overlaps"] == [] and seen["flat"] == []
+    assert seen["open"] == 1 and seen["charts"] >= 3  # what is wrong is open, and drawn
+    assert "3 checks" in " ".join(seen["text"].split()) and "DISAGREE" in seen["text"]
 
 
 def test_an_empty_run_writes_an_empty_page(pytester):

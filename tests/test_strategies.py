@@ -2,7 +2,11 @@
 
 import doctest
 import math
+import os
 import pathlib
+import subprocess
+import sys
+import tomllib
 
 import hypothesis.strategies as st
 import numpy as np
@@ -14,7 +18,7 @@ from diffkit.errors import InputError
 from diffkit.rules import TABLE
 from diffkit.rules.domains import NONZERO, POSITIVE, REAL, UNIT, Domain, above, except_every
 from diffkit.strategies import Program, arguments, arrays, dtypes, numbers, programs, shapes
-from diffkit.strategies.programs import operations
+from diffkit.strategies.drawn_programs import operations
 
 quick = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 DOMAINS = [REAL, POSITIVE, NONZERO, UNIT, above(1), Domain("x < 2", high=2.0),
@@ -140,6 +144,28 @@ def test_hypothesis_finds_the_strategy_by_type():
     def drawn(program):
         assert isinstance(program, Program) and program.source in repr(program)
     drawn()
+
+
+def test_hypothesis_loads_the_registration_by_its_entry_point_and_nothing_heavy(tmp_path):
+    root = pathlib.Path(__file__).parent.parent
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    points = project["entry-points"]["hypothesis"]
+    folder = tmp_path / "diffkit-0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: diffkit\nVersion: 0\n")
+    (folder / "entry_points.txt").write_text("[hypothesis]\n" + "".join(f"{k} = {v}\n" for k, v in points.items()))
+    code = """
+import sys, hypothesis, hypothesis.strategies as st
+print("diffkit.strategies" in sys.modules, "numpy" in sys.modules, "diffkit.rules" in sys.modules)
+program = sys.modules["diffkit.strategies"].Program
+print(hypothesis.find(st.from_type(program), lambda p: True, settings=hypothesis.settings(database=None)))
+"""
+    path = os.pathsep.join([str(tmp_path), str(root), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, capture_output=True,
+                          text=True)
+    first, second = done.stdout.splitlines()
+    assert first == "True False False", done.stderr
+    assert second.startswith("Program(lambda x: ")
 
 
 def test_the_page_on_property_tests_runs():

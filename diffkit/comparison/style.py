@@ -84,6 +84,8 @@ STYLE = """
 .diffkit svg .kink rect { stroke: var(--open); stroke-width: 2.2; } .diffkit svg .kink .name { fill: var(--open); }
 .diffkit svg .blamed rect { stroke: var(--wrong); stroke-width: 2.6; }
 .diffkit svg .blamed .name { fill: var(--wrong); }
+.diffkit dd.right b { color: var(--right); } .diffkit dd.wrong b { color: var(--wrong); }
+.diffkit dd.open b { color: var(--open); }
 .diffkit footer { color: var(--soft); font-size: .85rem; margin-top: 2rem; border-top: 1px solid var(--line);
   padding-top: .6rem; }
 """

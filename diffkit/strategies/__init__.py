@@ -4,8 +4,9 @@
     programs   whole random differentiable programs from the rule table, with a point
 
 Everything shrinks: arrays to few small entries, programs to the one operation that fails.
-``st.from_type(Program)`` works as soon as this package is imported.  Nothing is registered with
-Hypothesis before that: its entry point would make every user of Hypothesis import diffkit.
+Hypothesis loads this package wherever diffkit is installed, through the entry point of its own
+(``[project.entry-points.hypothesis]``), so ``st.from_type(Program)`` and annotated arguments work by
+themselves.  So nothing heavy is imported here: every name is, when it is first asked for.
 
 >>> from hypothesis import find, settings
 >>> some = programs(names=["sin", "log", "multiply"])
@@ -15,14 +16,44 @@ np.sum(np.log((0.5 + x**2)))
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from diffkit.errors import require
+from diffkit.strategies.program import Program
 
 try:
     import hypothesis  # noqa: F401
 except ImportError as error:
     raise require("hypothesis", "test", "diffkit.strategies") from error
 
-from diffkit.strategies.programs import Program, programs
-from diffkit.strategies.values import arguments, arrays, dtypes, numbers, shapes
+if TYPE_CHECKING:
+    from diffkit.strategies.drawn_programs import programs
+    from diffkit.strategies.values import arguments, arrays, dtypes, numbers, shapes
 
 __all__ = ["Program", "arguments", "arrays", "dtypes", "numbers", "programs", "shapes"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'diffkit.strategies' has no attribute {name!r}")
+    home = "drawn_programs" if name == "programs" else "values"
+    globals()[name] = found = getattr(importlib.import_module(f"diffkit.strategies.{home}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def register() -> None:
+    """Tell Hypothesis how a :class:`Program` is drawn; its entry point."""
+    import hypothesis.strategies as st
+
+    def draw(kind: type) -> Any:
+        return importlib.import_module("diffkit.strategies.drawn_programs").programs()
+
+    st.register_type_strategy(Program, draw)
+
+
+register()

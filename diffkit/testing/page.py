@@ -18,13 +18,17 @@ import pytest
 from diffkit.testing.collecting import collecting
 
 _KEY = "diffkit_gradients"
-_STYLE = """body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 64rem; padding: 0 1rem;
-  color: #1f2328; } h2 { font-size: 1.1rem; } h3 { font-size: 1rem; }
-details { border: 1px solid #d0d7de; border-left: 5px solid var(--tone); border-radius: 4px; margin: .6rem 0;
-  padding: .5rem 1rem; } summary { cursor: pointer; } code { overflow-wrap: anywhere; }
-.right { --tone: #1a7f37; } .wrong { --tone: #cf222e; } .open { --tone: #9a6700; }
-td { padding: .2rem .8rem .2rem 0; vertical-align: top; }"""
-_TONES = {True: "right", False: "wrong", None: "open"}
+_STYLE = """<style>
+.diffkit details { border: 1px solid var(--line); border-left: 6px solid var(--tone); border-radius: 6px;
+  margin: .6rem 0; padding: .55rem 1rem; } .diffkit details[open] { padding-bottom: 1rem; }
+.diffkit summary { cursor: pointer; display: flex; gap: .8rem; align-items: baseline; }
+.diffkit summary b { color: var(--tone); } .diffkit summary code { overflow-wrap: anywhere; }
+.diffkit summary span { color: var(--soft); margin-left: auto; text-align: right; }
+.diffkit .tally { display: flex; gap: 1.6rem; margin: 0 0 1.2rem; color: var(--soft); }
+.diffkit .tally b { color: var(--tone); font-size: 1.5rem; font-variant-numeric: tabular-nums; }
+.diffkit .check .diffkit { max-width: none; } .diffkit .check footer, .diffkit details .check > h1
+  { display: none; }
+</style>"""
 
 
 class Collector:
@@ -42,7 +46,7 @@ class Collector:
         with collecting() as reports:
             yield
         self.entries += [{"test": item.nodeid, "agree": report.agree, "title": report.title,
-                          "html": report.to_html()} for report in reports]
+                          "html": report.section()} for report in reports]
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the page; a worker of xdist hands its entries over instead."""
@@ -76,14 +80,19 @@ def summary(entries: list[dict[str, Any]]) -> str:
 
 
 def page(entries: list[dict[str, Any]]) -> str:
-    """A self-contained page, what is wrong first and open."""
+    """A self-contained page: how many, and every check, what is wrong first and open."""
+    from diffkit.comparison.page import SIGNS, TONES, document
+
     order = {False: 0, None: 1, True: 2}
-    parts = ['<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-             f"<title>Gradients: {escape(summary(entries))}</title>\n<style>{_STYLE}</style>\n</head>\n<body>",
-             f"<h1>Gradients</h1>\n<p>{escape(summary(entries))}</p>"]
+    answers = [entry["agree"] for entry in entries]
+    parts = [_STYLE, '<div class="diffkit page"><h1>Gradients</h1>',
+             f'<p class="tally"><span><b>{len(answers)}</b> check{"s" * (len(answers) != 1)}</span>']
+    parts += [f'<span class="{TONES[answer]}"><b>{answers.count(answer)}</b> {word}</span>'
+              for answer, word in ((True, "right"), (False, "wrong"), (None, "open"))]
+    parts.append("</p>")
     for entry in sorted(entries, key=lambda entry: order[entry["agree"]]):
         opened = " open" if entry["agree"] is False else ""
-        parts.append(f'<details class="{_TONES[entry["agree"]]}"{opened}><summary><code>{escape(entry["test"])}'
-                     f'</code> {escape(entry["title"])}</summary>\n{entry["html"]}\n</details>')
-    return "\n".join([*parts, "</body>\n</html>\n"])
+        parts.append(f'<details class="{TONES[entry["agree"]]}"{opened}><summary><b>{SIGNS[entry["agree"]]}</b>'
+                     f'<code>{escape(entry["test"])}</code><span>{escape(entry["title"])}</span></summary>\n'
+                     f'{entry["html"]}\n</details>')
+    return document(f"Gradients: {summary(entries)}", "\n".join([*parts, "</div>"]))

@@ -79,23 +79,33 @@ class Report:
     def __repr__(self) -> str:
         return f"<Report of {self.title}: {self.verdict}>"
 
-    def _repr_html_(self) -> str:
-        return self.to_html()
-
     def __bool__(self) -> bool:
         raise TypeError("a Report is neither true nor false: ask .agree, which may also be None")
 
     def to_html(self) -> str:
-        """An element with every comparison's report; for a page, see the pytest plugin."""
-        tone = {True: "right", False: "wrong", None: "open"}[self.agree]
-        parts = [f'<section class="diffkit-check {tone}"><h2>{escape(self.title)}</h2>',
-                 f"<p><b>{escape(self.verdict)}</b></p>"]
+        """A page with every comparison's report: no script, no link, no font from elsewhere."""
+        from diffkit.comparison.page import document
+        return document(f"{self.title}: {self.verdict}", f'<div class="diffkit page">{self.section()}</div>')
+
+    def _repr_html_(self) -> str:
+        from diffkit.comparison.style import STYLE
+        return f'<style>{STYLE}</style><div class="diffkit">{self.section()}</div>'
+
+    def section(self) -> str:
+        """An element without a style sheet; what is right has no figures, so that a page of many stays small."""
+        from diffkit.comparison.page import SIGNS, TONES, fragment
+
+        parts = [f'<section class="check"><h1>{escape(self.title)}</h1>',
+                 f'<p class="verdict {TONES[self.agree]}"><b>{SIGNS[self.agree]}</b>'
+                 f"<span>{escape(self.verdict)}</span></p>"]
         for name, comparison in self.comparisons:
-            parts.append(f"<h3>{escape(name)}</h3>{comparison._repr_html_()}")
+            parts.append(f"<h2>{escape(name)}</h2>" + fragment(comparison, style=False,
+                                                               drawn=comparison.agree is not True))
         if self.properties:
-            rows = "".join(f"<tr><td>{escape(p.name)}</td><td>{_word(p)}</td><td>{escape(_measured(p))}</td></tr>"
-                           for p in self.properties)
-            parts.append(f"<table>{rows}</table>")
+            parts.append("<h2>Properties</h2><dl>")
+            parts += [f'<dt>{escape(p.name)}</dt><dd class="{TONES[p.ok]}"><b>{SIGNS[p.ok]} {_word(p)}</b> '
+                      f"{escape(_measured(p))}</dd>" for p in self.properties]
+            parts.append("</dl>")
         parts += [f"<p>{escape(note)}</p>" for note in self.notes]
         return "\n".join([*parts, "</section>"])
 

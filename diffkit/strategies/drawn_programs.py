@@ -10,7 +10,6 @@ operation and one number.  A new elementwise row in the table is drawn here by i
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 from collections.abc import Callable, Sequence
@@ -22,57 +21,11 @@ import numpy as np
 from diffkit.rules import TABLE
 from diffkit.rules.domains import Domain
 from diffkit.rules.kinds import Elementwise
+from diffkit.strategies.program import Operation, Program
 
 #: Words in a row's formula that betray kinks, jumps or steps.
 _ROUGH = ("Abs", "Max", "Min", "floor", "sign", "Heaviside")
 _GROWN = 30.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Operation:
-    """A function of one or two arrays of one length, and how it is written."""
-
-    name: str
-    arity: int
-    function: Callable[..., Any]
-    template: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Program:
-    """A function of one array: ``program(x)`` runs it; ``point`` is where it is to be differentiated.
-
-    ``source`` is the expression, in NumPy and of ``x``, that the program computes, digit for
-    digit.
-    """
-
-    steps: tuple[tuple[Operation, tuple[int, ...]], ...]
-    reduction: Operation
-    point: Any = dataclasses.field(compare=False)
-
-    def __call__(self, x: Any) -> Any:
-        values = [x]
-        for operation, operands in self.steps:
-            values.append(operation.function(*(values[i] for i in operands)))
-        return self.reduction.function(values[-1])
-
-    @property
-    def __name__(self) -> str:
-        return "program"
-
-    @property
-    def source(self) -> str:
-        """The program as one expression."""
-        written = ["x"]
-        for operation, operands in self.steps:
-            written.append(operation.template.format(*(written[i] for i in operands)))
-        return self.reduction.template.format(written[-1])
-
-    def __repr__(self) -> str:
-        return f"Program(lambda x: {self.source}, point={self.point!r})"
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # Hypothesis would list the fields
-        printer.text(repr(self))
 
 
 def _guard(domain: Domain) -> tuple[Callable[[Any], Any], str]:
@@ -183,6 +136,3 @@ def programs(draw: st.DrawFn, *, max_steps: int = 5, max_size: int = 3, kinks: b
                 steps.append((_TANH, (len(values) - 1,)))
                 values.append(np.tanh(values[-1]))
     return Program(tuple(steps), draw(st.sampled_from(_REDUCTIONS)), point)
-
-
-st.register_type_strategy(Program, programs())
