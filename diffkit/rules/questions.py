@@ -53,7 +53,7 @@ def _by_value(fun: Callable[..., Any]) -> Callable[..., Any]:
     return ask
 
 
-for _question in (np.ix_, np.unravel_index, np.ravel_multi_index):
+for _question in (np.ix_, np.unravel_index, np.ravel_multi_index, np.min_scalar_type):
     FUNCTIONS[_question] = _by_value(_question)
 
 FUNCTIONS[np.array_equiv] = Flat(np.array_equiv, call=np.array_equiv)
