@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -215,6 +216,12 @@ class CompileLevel(RecordLevel):
         self.constants[id(value)] = found
         return found
 
+    def shared(self) -> list[Any]:
+        """The arrays among the constants that somebody else holds too."""
+        views = Counter(id(constant.original.base) for constant in self.constants.values()
+                        if constant.original.base is not None)
+        return [constant.original for constant in self.constants.values() if is_shared(constant, views)]
+
     # --- what is asked -------------------------------------------------------------------------
     def concrete(self, traced: Traced, ask: Callable[[Any], Any]) -> Any:
         answer = ask(traced.value)
@@ -242,15 +249,13 @@ def is_same(a: Any, b: Any) -> bool:
         return bool(np.array_equal(a, b, equal_nan=True) and np.array_equal(np.signbit(a.real), np.signbit(b.real)))
     if a.nbytes <= 1 << 16:
         return bool(a.tobytes() == b.tobytes())
-    return all(np.array_equal(part, other) for part, other in zip(_pieces(a), _pieces(b)))
+    order = "F" if a.flags.fnc and b.flags.fnc else "C"
+    return all(np.array_equal(part, other) for part, other in zip(_pieces(a, order), _pieces(b, order)))
 
 
-def _pieces(a: Any) -> Any:
-    """The bytes of an array, in pieces that fit the cache."""
-    if a.flags.c_contiguous or a.flags.f_contiguous:
-        flat = a.reshape(-1, order="C" if a.flags.c_contiguous else "F")
-    else:
-        flat = np.ascontiguousarray(a).reshape(-1)
+def _pieces(a: Any, order: Any) -> Any:
+    """The bytes of an array, its entries in this order, in pieces that fit the cache."""
+    flat = np.ascontiguousarray(a.reshape(-1, order=order))
     words = flat.view(np.uint64 if flat.nbytes % 8 == 0 and flat.itemsize <= 8 else np.uint8)
     return (words[i:i + 16384] for i in range(0, words.size, 16384))
 
@@ -265,8 +270,11 @@ def frozen_copy(value: Any) -> Any:
     return value.copy("K")
 
 
-def is_shared(constant: Constant) -> bool:
-    """Whether somebody else holds the array, so that its entries may change after the run."""
+def is_shared(constant: Constant, views: Counter[int]) -> bool:
+    """Whether somebody else holds the array, so that its entries may change after the run.
+
+    ``views`` counts the constants that are views of a base, by its id: they are a recording's own.
+    """
     array = constant.original
     if is_frozen(array):
         return False
@@ -274,4 +282,4 @@ def is_shared(constant: Constant) -> bool:
     if sys.getrefcount(array) > 3:
         return True
     base = array.base
-    return base is not None and sys.getrefcount(base) > 3
+    return base is not None and sys.getrefcount(base) > 2 + max(views[id(base)], 1)

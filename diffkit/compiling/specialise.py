@@ -37,7 +37,6 @@ from diffkit.compiling.recording import (
     Refused,
     frozen_copy,
     is_nan_question,
-    is_shared,
 )
 from diffkit.compiling.signature import Signature, Unpack, holds_traced, int_positions, ints_aside, signature
 from diffkit.errors import DiffkitError, InputError
@@ -248,9 +247,8 @@ class Compiled:
             level.refuse("f draws random numbers: draw them outside, and pass them in")
         spec.captured.settle()
         if not level.refusal:
-            for constant in level.constants.values():
-                if is_shared(constant):
-                    spec.captured.watch(constant.original)
+            for array in level.shared():
+                spec.captured.watch(array)
             try:
                 self._compile(spec, found, level, marks, nodes, values, structure)
             except Exception as error:  # never the caller's trouble: f itself answers

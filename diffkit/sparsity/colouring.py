@@ -59,7 +59,7 @@ def _counting_round(pattern: Rows, blocks: Sequence[int]) -> Any:
         rows, columns = numbers[inside], pattern.indices[inside] - first
         if columns.size:
             fullest = int(np.bincount(rows).max())
-            for k in range(fullest, 2 * fullest + 2):
+            for k in range(fullest, fullest + min(fullest, 8) + 1):
                 keys = np.sort(rows * k + columns % k)
                 if not (keys[1:] == keys[:-1]).any():
                     break

@@ -116,8 +116,8 @@ class _Batch:
             self.leaves = [np.ones((1, *leaf.shape[1:]), leaf.dtype) if mapped else leaf
                            for leaf, mapped in zip(self.leaves, self.mapped)]
             self.size = 1
-            outs, structure, looped = self.results()
-            return [GETITEM(out, index=slice(0, 0)) for out in outs], structure, looped
+            rows, structure, looped = self.results()
+            return [GETITEM(row, index=slice(0, 0)) for row in rows], structure, looped
         if CAREFUL.get():
             return self._one_by_one()
         level = BatchLevel(self.size)

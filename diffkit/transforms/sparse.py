@@ -94,8 +94,10 @@ class SparseDerivative:
         columns = rows = None
         if self.method != "reverse":
             columns = colour_columns(pattern, leaf_sizes)
-        if self.method != "forward" and (columns is None or columns.max(initial=0) > 0):
-            rows = colour_columns(pattern.transposed(), out_sizes)
+        other = pattern.transposed()
+        fewest = int(other.lengths.max(initial=0))  # rows take at least as many colours
+        if self.method != "forward" and (columns is None or fewest <= columns.max(initial=-1)):
+            rows = colour_columns(other, out_sizes)
         self.by_rows = rows is not None and (columns is None or rows.max(initial=0) < columns.max(initial=0))
         self.colours = rows if self.by_rows else columns
 

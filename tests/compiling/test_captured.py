@@ -192,3 +192,23 @@ def test_one_changed_entry_is_never_missed(dtype, shape, place, order):
         a[index] = copy[index] = 0.0
         a[index] = -0.0
         assert not is_same(a, copy)
+
+
+def test_a_thin_slice_of_a_turned_array_is_compared_in_one_order():
+    a = np.arange(12 * 3000 * 9.0).reshape(3000, 12, 9).transpose(1, 0, 2)[:, :, 6:7]
+    assert is_same(a, frozen_copy(a)) and not is_same(a, a + 1)
+
+
+def test_views_of_one_made_array_are_the_programs_own():
+    places = np.arange(2000) % 7
+    calls = []
+
+    def f(x):
+        calls.append(1)
+        made = np.stack([np.ones(7), np.arange(7.0)] * 6)[:, places]
+        return x * made[:6, :, None] + made[6:, :, None]
+
+    compiled = dk.compile(f)
+    for scale in (1.0, 2.0, 3.0):
+        assert np.array_equal(compiled(np.full((6, 2000, 1), scale)), f(np.full((6, 2000, 1), scale)))
+    assert len(calls) == 4
