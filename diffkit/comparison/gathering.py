@@ -33,8 +33,11 @@ _MOST_ENTRIES = 240
 
 
 def gather(problem: Problem, witnesses: Sequence[Witness], judged: Judgement, findings: Sequence[Finding],
-           seed: int) -> Evidence:
-    """Everything there is to see about a comparison that was made."""
+           seed: int, program: Problem | None = None) -> Evidence:
+    """Everything there is to see about a comparison that was made.
+
+    ``program`` is the question whose run is drawn, where ``problem`` is a projection of it.
+    """
     from diffkit.comparison.recorded import graph_of
 
     entry = _worst(judged, witnesses)
@@ -48,7 +51,7 @@ def gather(problem: Problem, witnesses: Sequence[Witness], judged: Judgement, fi
     elif np.iscomplexobj(problem.point):
         notes.append("no curves: they are drawn for real arguments")
     else:
-        probe = _Probe(at)
+        probe = _Probe(at, problem.entry(*entry))
         rough = judged.words[entry] in (KINK, JUMP, VERTICAL, STAIRCASE, NOISY)
         parts: list[tuple[str, Callable[[], object]]] = [
             ("curve", lambda: _curve(probe, ran, judged, entry)),
@@ -60,7 +63,7 @@ def gather(problem: Problem, witnesses: Sequence[Witness], judged: Judgement, fi
                 found[name] = measure()
     graph: Graph | None = None
     try:
-        graph = graph_of(at, findings, judged)
+        graph = graph_of(at if program is None else program, findings, judged)
     except Exception as error:  # f can't be recorded: the verdict has said so
         notes.append(f"no graph: {str(getattr(error, 'what', error)).splitlines()[0]}")
     return Evidence(entries=entries, graph=graph, notes=tuple(notes), **found)  # type: ignore[arg-type]
@@ -99,8 +102,8 @@ def _visible(quotients: Array, reference: Array) -> Array:
 class _Probe:
     """f's flat result as a function of a move of the flat point; NaN where f fails; out of time, NaN."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
+    def __init__(self, problem: Problem, name: str) -> None:
+        self.problem, self.name = problem, name
         self.point = np.asarray(problem.point, np.float64)
         self.until = time.perf_counter() + _LONGEST
         self.base = self(np.zeros(self.point.size))
@@ -151,7 +154,7 @@ def _curve(probe: _Probe, ran: Sequence[Witness], judged: Judgement, entry: tupl
     levels = tuple(Level(w.method, w.family, float(_errors(w.value[entry], reference)), _accused(judged, w, entry))
                    for w in ran if w.value is not None and np.isfinite(w.value[entry]))
     size = float(abs(reference)) if np.iscomplexobj(reference) else float(reference)
-    return Curve(probe.problem.entry(row, column), size, bool(reference != 0), lines, levels)
+    return Curve(probe.name, size, bool(reference != 0), lines, levels)
 
 
 def _accused(judged: Judgement, w: Witness, entry: tuple[int, int] | None = None) -> bool:
@@ -251,4 +254,4 @@ def _profile(probe: _Probe, entry: tuple[int, int]) -> Profile:
         t = reach * np.linspace(-1, 1, 81)
         rise = np.array([np.real(probe(move * step)[row] - probe.base[row]) for step in t])
         lines.append(_line(name, "numeric", t, rise))
-    return Profile(probe.problem.entry(row, column), tuple(lines))
+    return Profile(probe.name, tuple(lines))

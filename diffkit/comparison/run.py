@@ -19,6 +19,7 @@ from diffkit import tree
 from diffkit.arguments import Argnums
 from diffkit.comparison import wide
 from diffkit.comparison.elsewhere import hidden
+from diffkit.comparison.evidence import Evidence
 from diffkit.comparison.formulas import Formulas, formulas
 from diffkit.comparison.gathering import gather
 from diffkit.comparison.guard import within
@@ -165,7 +166,13 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
         rows.append(_row(problem, judged_by, judged, None))
     at, everybody = problem.isolated(), [*witnesses, *([judged_by] if judged_by is not None else [])]
     return dataclasses.replace(_comparison(problem, verdict, rows, said, notes, seed),
-                               measure=lambda: gather(at, everybody, judged, verdict.findings, seed))
+                               measure=lambda: within(at, lambda at: gather(
+                                   at, everybody, judged, verdict.findings, seed), _unseen, budget))
+
+
+def _unseen(why: str) -> Evidence:
+    """The evidence of an f that was stopped beside the point."""
+    return Evidence(notes=(f"no figures: {why}",))
 
 
 def _wide(problem: Problem, chosen: list[tuple[str, str | Function]], referee: str | bool, budget: float, seed: int,
@@ -190,7 +197,11 @@ def _wide(problem: Problem, chosen: list[tuple[str, str | Function]], referee: s
     rows = [_row(found.small, w, found.judged, None) for w in found.witnesses]
     rows = [dataclasses.replace(row, abridged=abridged(w.answer)) if w.ran else row
             for row, w in zip(rows, found.witnesses)]
-    return _comparison(problem, verdict, rows, Formulas(), [*notes, *found.notes], seed)
+    at = problem.isolated()
+    return dataclasses.replace(_comparison(problem, verdict, rows, Formulas(), [*notes, *found.notes], seed),
+                               measure=lambda: within(at, lambda at: gather(
+                                   found.small, found.witnesses, found.judged, verdict.findings, seed, at), _unseen,
+                                   budget))
 
 
 _NUMERIC_NAMES = ("central", "numeric", "forward-difference", "backward-difference")

@@ -224,3 +224,29 @@ def test_an_axis_puts_powers_of_ten_where_they_belong():
     along = [t for t in svg.iter("text") if t.get("class") == "tick" and t.get("text-anchor") == "middle"]
     at = {t.text: float(t.get("x")) for t in along}
     assert abs(at["10⁻²"] - points[1][0]) < 0.2 and abs(at["1"] - points[2][0]) < 0.2
+
+
+def test_a_large_question_shows_its_projections_and_its_own_program():
+    def f(x):
+        return np.sum(np.sin(x) * x)
+
+    def g(x):
+        found = np.sin(x) + x * np.cos(x)
+        found[1234] *= 1.01
+        return found
+
+    shown = dk.compare(f, np.linspace(0.1, 2, 3000), methods=("reverse", "central", g))
+    evidence = shown.evidence
+    assert shown.agree is False and evidence.curve.entry == "x[1234]"
+    assert [one.name for one in evidence.graph.operations] == ["x", "sin", "multiply", "sum"]
+    assert max(next(line for line in evidence.entries.lines if line.name == "g").y) > 5e-3
+
+
+def test_an_f_that_hangs_beside_the_point_ends():
+    def f(x):
+        while dk.value(x) not in (2.0,) and not np.isclose(dk.value(x), 2.0, rtol=1e-5):
+            pass
+        return x * x
+
+    shown = dk.compare(f, 2.0, methods=("reverse",), referee=False, budget=0.3)
+    assert "no figures" in shown.evidence.notes[0] and "no figures" in shown.to_html()
