@@ -336,3 +336,20 @@ def test_an_error_of_the_loss_comes_through_unchanged() -> None:
 
     with pytest.raises(KeyError, match="mine"):
         fit(broken, PARAMS, (X, Y), optim.SGD(0.1), epochs=1, progress=False)
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_a_loss_may_write_to_its_parameters_and_nobody_else_sees_it(compile: bool) -> None:
+    def doubling(w: Any, x: Any) -> Any:
+        w *= 2.0
+        w[0] = 0.0
+        return np.mean((x @ w - 4.0) ** 2)
+
+    def pure(w: Any, x: Any) -> Any:
+        return np.mean((x[:, 1:] @ (2.0 * w[1:]) - 4.0) ** 2)
+
+    start, rows = np.full(3, 0.5), np.random.default_rng(0).normal(size=(20, 3))
+    results = [fit(f, start, rows, optim.Adam(0.1), epochs=5, batch_size=5, compile=compile, progress=False)
+               for f in (doubling, pure)]
+    np.testing.assert_allclose(results[0].params, results[1].params, rtol=1e-12)
+    assert start.tolist() == [0.5] * 3
