@@ -221,7 +221,7 @@ _CASES = [
     Pitfall("counting random numbers", "An estimate that counts hits is a staircase in its parameter.",
             acceptance, (0.4,), "PIECEWISE-CONSTANT", None, "a reparameterised estimate", lambda p: 1.0, None),
     Pitfall("chaotic map", "Tangents grow without bound: every digit of the derivative is lost.",
-            chaotic, (0.3,), "ILL-CONDITIONED", None, "a shorter window, or averages and their response"),
+            chaotic, (0.3,), "CHAOTIC", None, "a shorter window, or averages and their response"),
     Pitfall("cancellation", "1 - cos x loses all digits: nobody's derivative of this code is right.",
             cancelling, (1e-8,), "ILL-CONDITIONED", None, "2 sin²(x/2)/x²",
             lambda x: -x / 12, None),

@@ -112,6 +112,9 @@ def judge(problem: Problem, witnesses: Sequence[Witness], referee: Witness | Non
     plain = live & (words != KINK) & ~((words == STAIRCASE) & _flat(ran, shape))
     verdict.unresolved = plain & _unresolved(problem, ran, verdict, exact)
     verdict.ill = plain & _ill_conditioned(problem, ran, verdict, exact)
+    if source != "referee":  # what f's own noise hides from a caller's gradient is not the code's cancellation
+        readers = [w for w in ran if w.family != USER]
+        verdict.ill &= (words != NOISY) | _ill_conditioned(problem, readers, verdict, exact)
     return verdict
 
 

@@ -84,7 +84,7 @@ class Comparison:
         True: no method is wrong.  False: one is.  None: can't be said (``kind`` says why).
     kind : str
         AGREE, AGREE-BUT-UNRESOLVED, ILL-CONDITIONED, KINK, PIECEWISE-CONSTANT, VERTICAL,
-        JUMP, INCONCLUSIVE, DISAGREE, NONDETERMINISTIC or REFUSED.
+        JUMP, NOISY, CHAOTIC, INCONCLUSIVE, DISAGREE, NONDETERMINISTIC or REFUSED.
     verdict : str
         One sentence.
     rows : tuple of Row

@@ -18,6 +18,7 @@ import numpy as np
 from diffkit import tree
 from diffkit.arguments import Argnums
 from diffkit.comparison import wide
+from diffkit.comparison.character import growth, noise
 from diffkit.comparison.elsewhere import hidden
 from diffkit.comparison.evidence import Evidence
 from diffkit.comparison.formulas import Formulas, formulas
@@ -42,7 +43,7 @@ from diffkit.comparison.result import Comparison, Proof, Row
 from diffkit.comparison.shaking import loss_by_rounding
 from diffkit.comparison.stairs import stairs
 from diffkit.comparison.tolerance import KIN, own_error
-from diffkit.comparison.verdict import Finding, Verdict, pronounce
+from diffkit.comparison.verdict import Finding, Verdict, pronounce, with_character
 from diffkit.comparison.wide import is_wide
 from diffkit.errors import ComparisonError, DiffkitError, RefereeError
 
@@ -151,6 +152,8 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
         if steps.any():
             judged.words = np.where(steps, STAIRCASE, judged.words)
             verdict = pronounce(problem, witnesses, judged, found, digits)
+    verdict = with_character(verdict, lambda: within(problem, noise, lambda _: np.nan, budget),
+                             lambda: within(problem, growth, lambda _: None, budget))
     said = within(problem, lambda at: formulas(at, "symbolic" in named),
                   lambda why: Formulas(proof=Proof(None, f"not tried: {why}")), budget)
     verdict, said = _with_proof(verdict, said, named)

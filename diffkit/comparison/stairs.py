@@ -4,7 +4,7 @@ Near x a function that looks up a table by ``int(x)`` is a constant, and every m
 that is a constant, a saturated slope or a staircase shows only further out.  So where a derivative is zero
 f is asked at some distances, and where it has changed the change is bisected: through values that move
 with x it was a slope (a clipped or rectified one), through flat pieces alone down to a
-millionth of the way it is a step.
+few thousandths of the way it is a step.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from diffkit.comparison.problem import Array, Problem
 
 _DISTANCES = (0.11, -0.13, 0.37, -0.41, 1.3, -1.7, 4.3, -5.3)
-_MOST, _HALVINGS, _LONGEST = 24, 20, 1.0
+_MOST, _HALVINGS, _BESIDE, _LONGEST = 24, 12, 1e-3, 1.0
 
 
 def stairs(problem: Problem, zero: Array) -> Array:
@@ -67,7 +67,7 @@ def _is_a_step(line: Callable[[float], Array | None], near: float, here: Array, 
         if np.array_equal(value, here):
             near = middle
             continue
-        beside = [line(middle + sign * 1e-9 * (far - near)) for sign in (-1, 1)]
+        beside = [line(middle + sign * _BESIDE * (far - near)) for sign in (-1, 1)]
         if any(side is None or not np.array_equal(side, value) for side in beside):
             return False
         far = middle

@@ -12,7 +12,9 @@ JUMP                  None   f is discontinuous here
 VERTICAL              (1)    f's slope is infinite here
 PIECEWISE-CONSTANT    None   the code's derivative is 0, f moves in steps
 KINK                  True   one-sided slopes differ; every method is within them
+CHAOTIC               None   tangents grow from step to step: no two runs in floating point can agree
 ILL-CONDITIONED       None   nobody is wrong, and rounding has eaten the digits
+NOISY                 None   nobody is wrong, and f's own noise hides whether anybody is right
 AGREE-BUT-UNRESOLVED  True   no contradiction, but some entries are below what can be resolved
 AGREE                 True   every entry is confirmed by two independent families
 ===================== ====== ===================================================================
@@ -23,17 +25,18 @@ AGREE                 True   every entry is confirmed by two independent familie
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from diffkit.comparison.character import Growth
 from diffkit.comparison.judge import JUMP, KINK, NOISY, STAIRCASE, VERTICAL, Judgement
 from diffkit.comparison.methods import MISSHAPEN, NUMERIC, RAISED, USER, Witness
 from diffkit.comparison.patterns import name_pattern
 from diffkit.comparison.problem import Array, Problem
 
-KINDS = ("AGREE", "AGREE-BUT-UNRESOLVED", "ILL-CONDITIONED", "KINK", "PIECEWISE-CONSTANT", "VERTICAL", "JUMP",
-         "INCONCLUSIVE", "DISAGREE", "NONDETERMINISTIC", "REFUSED")
+KINDS = ("AGREE", "AGREE-BUT-UNRESOLVED", "NOISY", "ILL-CONDITIONED", "CHAOTIC", "KINK", "PIECEWISE-CONSTANT",
+         "VERTICAL", "JUMP", "INCONCLUSIVE", "DISAGREE", "NONDETERMINISTIC", "REFUSED")
 _SHOWN = 5
 
 
@@ -64,6 +67,25 @@ class Verdict:
     agree: bool | None
     sentence: str
     findings: tuple[Finding, ...] = ()
+
+
+def with_character(verdict: Verdict, rough: Callable[[], float], grown: Callable[[], Growth | None]) -> Verdict:
+    """The reason behind a verdict that can't be given: f's noise in numbers, or tangents that grow."""
+    if any(finding.kind == NOISY for finding in verdict.findings):
+        level = rough()
+        words = f"f itself has noise at level {level:.0e}" if np.isfinite(level) else "f itself is rough here"
+        findings = tuple(dataclasses.replace(finding, text=f"{words}, far above its rounding")
+                         if finding.kind == NOISY else finding for finding in verdict.findings)
+        sentence = f"{words}, and its derivative is not resolved: {verdict.sentence}" if verdict.kind == "NOISY" \
+            else verdict.sentence
+        verdict = dataclasses.replace(verdict, sentence=sentence, findings=findings)
+    found = grown() if verdict.kind == "ILL-CONDITIONED" else None
+    if found is None:
+        return verdict
+    sentence = (f"tangents grow along the {found.operations} operations of f, by {found.factor:.0e} in all: an error "
+                f"in the last digit reaches the result that much larger, and no agreement can be expected; "
+                f"{verdict.sentence}")
+    return dataclasses.replace(verdict, kind="CHAOTIC", sentence=sentence)
 
 
 def number(value: object, places: int = 6) -> str:
@@ -102,8 +124,8 @@ def pronounce(problem: Problem, witnesses: Sequence[Witness], judged: Judgement,
     entries = f"in all {size} {problem.unit}" if size > 1 else "here"
     if "unresolved" in kinds:
         finding = next(f for f in special if f.kind == "unresolved")
-        if finding.count == size and judged.source != "referee" and NOISY in kinds:
-            return Verdict("INCONCLUSIVE", None, finding.text, tuple(findings))
+        if NOISY in kinds and judged.source != "referee":
+            return Verdict("NOISY", None, finding.text, tuple(findings))
         return Verdict("AGREE-BUT-UNRESOLVED", True, f"{named} do not contradict each other, but {finding.text}",
                        tuple(findings))
     if not np.any(judged.reference):

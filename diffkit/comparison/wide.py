@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from diffkit.comparison.bundles import Direction, directions, row_weights, sizes
+from diffkit.comparison.character import noise
 from diffkit.comparison.elsewhere import LONGEST, ONE_CALL, PROBES, computed_before, moved
 from diffkit.comparison.guard import within
 from diffkit.comparison.halving import locate
@@ -39,7 +40,7 @@ from diffkit.comparison.progress import progress
 from diffkit.comparison.projected import Projection
 from diffkit.comparison.shaking import loss_by_rounding
 from diffkit.comparison.tolerance import KIN, STRANGERS, own_error
-from diffkit.comparison.verdict import Finding, Verdict, errors_named, pronounce
+from diffkit.comparison.verdict import Finding, Verdict, errors_named, pronounce, with_character
 from diffkit.errors import DiffkitError
 
 #: Up to so many inputs and derivatives every entry is looked at.
@@ -99,6 +100,7 @@ def look(problem: Problem, chosen: Sequence[tuple[str, str | Function]], budget:
         found = _look(projection, ran, others, budget, seed, tick)
     found = _refereed(projection, found, len(suspects), places, budget, seed)
     verdict = pronounce(found[0], found[2], found[1], {}, places)
+    verdict = with_character(verdict, lambda: within(problem, noise, lambda _: np.nan, budget), lambda: None)
     skipped = [w for w in whole if not w.ran]
     if weights is not None and problem.rows <= _ALL_ROWS and verdict.agree is not False:
         everything = Projection(problem, ways[-1:], None)

@@ -26,6 +26,8 @@ FLAT = {
     "above a clip": (lambda x: np.clip(x, 0, 1), 5.0),
     "not the largest": (np.max, np.array([3.0])),
     "saturated": (lambda x: np.tanh(x), 40.0),
+    "single precision": (np.max, np.array([3.0, 1.0, -2.0], np.float32)),
+    "far into saturation": (lambda x: np.sum(1 / (1 + np.exp(-x))), np.array([45.0, 60.0])),
     "outside a window": (lambda x: np.where(abs(x) < 1, 1 - x * x, 0.0), 4.0),
 }
 

@@ -41,6 +41,18 @@ def stairs(x):
     return np.floor(x * 1000) / 1000
 
 
+def chaotic(x):
+    for _ in range(100):
+        x = 3.9 * x * (1 - x)
+    return x
+
+
+def noisy(x):
+    """Sine with noise of 3e-4 that no trace sees."""
+    x = float(x)
+    return np.sin(x) + 1e-3 * ((x * 1e13) % 1)
+
+
 def cancelling(x):
     return (1 - np.cos(x)) / x**2
 
@@ -55,6 +67,8 @@ CASES = {
     "VERTICAL": (np.sqrt, (0.0,), RULES, True, "slope is infinite"),
     "PIECEWISE-CONSTANT": (stairs, (1.2345,), RULES, None, "moves in steps"),
     "ILL-CONDITIONED": (cancelling, (1e-8,), RULES, None, "the code cancels"),
+    "CHAOTIC": (chaotic, (0.3,), RULES, None, "tangents grow along the 301 operations"),
+    "NOISY": (noisy, (1.3,), (np.cos,), None, "f itself has noise at level"),
     "NONDETERMINISTIC": (Counter(2), (X,), RULES, None, "not deterministic"),
     "REFUSED": (lambda x: "text", (X,), RULES, None, "which is not a number"),
     "INCONCLUSIVE": (cubes, (X,), ("forward", "reverse"), None, "one family"),
