@@ -44,11 +44,11 @@ def run() -> Any:
 
 def plot(losses: Any, ax: Any = None) -> Any:
     """Contours of the logarithm."""
-    ax = ax or new_axes(5.6, 4.6)
+    ax = ax or new_axes(6.6, 4.8)
     drawn = ax.contourf(SIDE, SIDE, np.log10(losses), 30)
     ax.plot(0, 0, "w+")
     ax.figure.colorbar(drawn, ax=ax, label="log10 of the training loss")
-    ax.set(xlabel="direction 1", ylabel="direction 2", aspect="equal")
+    ax.set(xlabel="direction 1", ylabel="direction 2", aspect="equal", xticks=(-1, 0, 1), yticks=(-1, 0, 1))
     return ax
 
 

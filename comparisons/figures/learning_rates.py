@@ -31,7 +31,8 @@ def plot(curves: Any, ax: Any = None) -> Any:
     ax.set_xlabel("epoch")
     ax.set_ylabel("validation loss")
     ax.grid(alpha=0.3, which="both")
-    ax.legend(title="learning rate", loc="upper right", ncol=2)
+    ax.set_ylim(0.1, 60)
+    ax.legend(title="learning rate", loc="upper center", ncol=4, fontsize=8)
     return ax
 
 

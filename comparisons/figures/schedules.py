@@ -20,7 +20,7 @@ DECAYS = {"PolynomialDecay": (schedules.polynomial(0.1, STEPS, 0.001), (0.1, 0.0
           "ExponentialDecay": (schedules.exponential(0.1, 0.01, STEPS), (0.1, 0.01, 0.001)),
           "CosineDecay": (schedules.cosine(0.1, STEPS, 0.001), (0.1, 0.0505, 0.001))}
 OTHERS = {"warm-up, then cosine": schedules.warmup_cosine(0.1, 100, STEPS),
-          "cosine with restarts, each twice as long": schedules.cosine_restarts(0.1, 140, 2),
+          "cosine with restarts, each twice as long": schedules.cosine_restarts(0.1, 143, 2),
           "cyclic, triangular2": schedules.cyclic(0.001, 0.1, 120, mode="triangular2"),
           "one cycle": schedules.one_cycle(0.1, STEPS),
           "inverse square root": schedules.inverse_sqrt(0.1)}
@@ -40,9 +40,9 @@ def plot(rates: Any, ax: Any = None) -> Any:
     ax = ax or new_axes()
     for name, values in rates.items():
         ax.plot(values, label=name)
-    ax.set(xlabel="step", ylabel="learning rate", ylim=(0, 0.105))
+    ax.set(xlabel="step", ylabel="learning rate", ylim=(0, 0.15))
     ax.grid(alpha=0.3)
-    ax.legend(fontsize=8, loc="upper right")
+    ax.legend(fontsize=8, loc="upper right", ncol=2)
     return ax
 
 
