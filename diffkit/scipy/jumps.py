@@ -38,7 +38,8 @@ def refuse_jumps(name: str, function: Callable[..., Any], path: Sequence[Any], l
     for left, right in itertools.pairwise(path):
         answers = _answers(function, right, leaves, active, of_point)
         if answers != last:
-            _bisect(name, function, left, right, last, leaves, active, of_point)
+            size = _size(function, path, leaves)
+            _bisect(name, function, left, right, last, leaves, active, of_point, size)
         last = answers
 
 
@@ -60,8 +61,15 @@ def _answers(function: Callable[..., Any], point: Any, leaves: Sequence[Any], ac
         level.close()
 
 
+def _size(function: Callable[..., Any], path: Sequence[Any], leaves: Sequence[Any]) -> float:
+    """How large the function's values are, at some points of the path."""
+    with np.errstate(all="ignore"):
+        values = [np.abs(run(function, (point, *leaves), {})) for point in path[::max(1, len(path) // 8)]]
+    return max((float(np.max(v[np.isfinite(v)], initial=0)) for v in map(np.asarray, values)), default=0.0)
+
+
 def _bisect(name: str, function: Callable[..., Any], left: Any, right: Any, answers: Any, leaves: Sequence[Any],
-            active: Sequence[int], of_point: bool) -> None:
+            active: Sequence[int], of_point: bool, size: float) -> None:
     for _ in range(60):
         middle = left + (right - left) / 2
         if np.array_equal(middle, left) or np.array_equal(middle, right):
@@ -72,7 +80,6 @@ def _bisect(name: str, function: Callable[..., Any], left: Any, right: Any, answ
             right = middle
     with np.errstate(all="ignore"):
         before, after = (np.asarray(run(function, (point, *leaves), {})) for point in (left, right))
-    size = max(float(np.max(np.abs(before), initial=0)), float(np.max(np.abs(after), initial=0)))
     if np.any(np.abs(after - before) > _SMALL * size) and np.all(np.isfinite(after - before)):
         raise UnsupportedArgumentError(
             f"the function given to {name} jumps at {float(left[0]):.6g}, and where it jumps depends on what is "

@@ -177,7 +177,7 @@ def quad(func: Integrand, a: Any, b: Any, args: Any = (), full_output: int = 0, 
     -0.25
     """
     inner = opened(func, as_tuple(args))
-    if not (inner.is_traced or is_traced(a) or is_traced(b)):
+    if not (inner.is_traced or any(map(is_traced, tree.flatten((a, b, points, wvar, wopts))[0]))):
         return original.quad(func, a, b, args, full_output, epsabs, epsrel, limit, points, weight, wvar, wopts,
                              maxp1, limlst, complex_func)
     if any(is_traced(part) for part in tree.flatten((wvar, wopts))[0]):

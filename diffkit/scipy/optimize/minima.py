@@ -48,7 +48,7 @@ def minimize(fun: Callable[..., Any], x0: Any, args: Any = (), method: Any = Non
         that container, a Hessian in the order of its entries.  ``jac="2-point"`` asks for
         SciPy's differences.
     bounds
-        As in SciPy, in the order of the entries; a ``Bounds`` may hold containers like x0.
+        As in SciPy, in the order of the entries; or (lower, upper), two containers like x0.
     constraints
         As in SciPy, their functions of the container; missing Jacobians are diffkit's.
 
@@ -162,6 +162,8 @@ def _bounds(bounds: Any, unknowns: Unknowns) -> tuple[Any, Any]:
         return None, None
     if isinstance(bounds, original.Bounds):
         return unknowns.spread(bounds.lb), unknowns.spread(bounds.ub)
+    if not unknowns.is_vector and len(bounds) == 2 and all(unknowns.fits(part) for part in bounds):
+        return unknowns.spread(bounds[0]), unknowns.spread(bounds[1])
     low, high = pairs(bounds)
     if len(low) != len(unknowns.start):
         raise ValueError("The number of bounds is not compatible with the length of `x0`.")

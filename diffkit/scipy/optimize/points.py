@@ -51,10 +51,14 @@ class Unknowns:
                              "the container of x0")
         return end_to_end([leaf if hasattr(leaf, "dtype") else np.float64(leaf) for leaf in leaves])
 
+    def fits(self, container: Any) -> bool:
+        """Whether this is a container like x0."""
+        return tree.flatten(container)[1] == self.structure
+
     def spread(self, bound: Any) -> Any:
         """A bound (one number, a vector, or a container like x0) for every entry."""
-        leaves, structure = tree.flatten(bound)
-        if not self.is_vector and structure == self.structure:
+        if not self.is_vector and self.fits(bound):
+            leaves = tree.flatten(bound)[0]
             bound = end_to_end([np.broadcast_to(prepared(leaf), own.shape) for leaf, own in zip(leaves, self.leaves)])
         return np.broadcast_to(prepared(bound), self.start.shape)
 
