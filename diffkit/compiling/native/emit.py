@@ -32,7 +32,7 @@ from diffkit.compiling.plan import WRITES, Plan, _write_in_place, order, takes_o
 from diffkit.compiling.program import Item, Program
 from diffkit.compiling.recording import Refused
 
-#: Operations in machine code, beyond which LLVM would take longer than the program is worth.
+#: Operations of machine code in a row, beyond which LLVM would take longer than the program is worth.
 MOST_OPERATIONS = 20_000
 
 
@@ -69,8 +69,9 @@ class NativeEmitter(Emitter):
         groups, jobs = group(plan.steps, self.layout, self.outs)
         if not jobs:
             raise Refused("nothing in it is for machine code")
-        if len(jobs) > MOST_OPERATIONS:
-            raise Refused(f"machine code would have {len(jobs)} operations, more than {MOST_OPERATIONS}")
+        longest = max(len(found.steps) for found in groups if found.is_native)
+        if longest > MOST_OPERATIONS:
+            raise Refused(f"machine code would have {longest} operations in a row, more than {MOST_OPERATIONS}")
         plan.steps = [step for found in groups for step in found.steps]
         _write_in_place(plan, self.outs)
         made = {step.item.number: found for found in groups for step in found.steps if step.question is None}
@@ -101,6 +102,7 @@ class NativeEmitter(Emitter):
         """What must be in memory or returned: all that is used out of step, in another group or by NumPy."""
         made = {number: native for native in self.groups if isinstance(native, Native)
                 for number in native.stager.jobs}
+        self.made = made
         wanted = [*self.outs, *plan.watched]
         for found in self.groups:
             if isinstance(found, Native):
@@ -258,7 +260,7 @@ class NativeEmitter(Emitter):
         return lines
 
     def _is_native(self, item: Item) -> bool:
-        return any(isinstance(found, Native) and item.number in found.stager.jobs for found in self.groups)
+        return item.number in self.made
 
     def _listing(self, native: Native, name: str) -> list[str]:
         """What machine code does, as comments."""
