@@ -58,16 +58,22 @@ def _stays_zero(x: Any) -> bool:
     level = x.level
     if not _stays_zero(level.below(x)):
         return False
-    if isinstance(level, DualLevel):
-        return _stays_zero(x.mark)
     # A recording for symbols or a referee notes the branch as a condition of the path.
     if isinstance(level, RecordLevel) or not level.differentiates:
         return True
-    if not isinstance(level, TapeLevel):
-        return False
-    weights = np.random.default_rng(0).normal(size=x.shape).astype(x.dtype)
-    inputs = [node for node in level.nodes[:x.mark.index + 1] if node.rule is None]
-    return all(g is None or _stays_zero(g) for g in sweep(level.nodes, [(x.mark, weights)], inputs))
+    return all(g is None or _stays_zero(g) for g in _derivatives(level, x))
+
+
+def _derivatives(level: Any, x: Traced) -> list[Any]:
+    """Numbers that are all 0 if and only if the derivatives of x in one transform are."""
+    if isinstance(level, DualLevel):
+        return [x.mark]
+    if isinstance(level, TapeLevel):
+        weights = np.random.default_rng(0).normal(size=x.shape).astype(x.dtype)
+        inputs = [node for node in level.nodes[:x.mark.index + 1] if node.rule is None]
+        return sweep(level.nodes, [(x.mark, weights)], inputs)
+    from diffkit.series import SeriesLevel
+    return level.coefficients(x) if isinstance(level, SeriesLevel) else [1]  # who knows
 
 
 LIKES[np.trim_zeros] = _trim_zeros

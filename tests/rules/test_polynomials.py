@@ -152,6 +152,18 @@ def test_a_dropped_coefficient_that_moves_is_refused(f, method):
     assert np.all(f(c) == f(c.tolist()) if f is DROPPED[1] else True)
 
 
+def test_taylor_series_of_dropped_coefficients():
+    basis, c = [0.0, 0.0, 0.0, 1.0], np.array([1.0, 2.0, 3.0])
+
+    def f(t):
+        return legendre.legval(0.3, legendre.legmul(t * c, basis))
+
+    found = dk.taylor(f, 2.0, 2)
+    assert np.allclose(found, [f(2.0), f(1.0), 0.0], atol=1e-14)
+    with pytest.raises(LostDerivativeError, match="drop a coefficient"):
+        dk.taylor(lambda t: power.polyval(2.0, power.polymul(t * c, D)), 0.0, 2)
+
+
 def test_what_stays_zero_is_dropped_as_numpy_drops_it():
     c = np.array([1.0, 2.0, 3.0])
     basis = [0.0, 0.0, 0.0, 1.0]
