@@ -5,7 +5,8 @@ example of it, which has the shape, dtype and type that the program is to see.
 
 Python can't take a branch for all examples at once: ``if x > 0`` is refused by name.  When
 the question does not come from the user's own line (an index, a path condition inside a
-rule), the run ends with ``NotBatched``, and the transform runs example by example.
+rule), it is answered if all examples agree; else the run ends with ``NotBatched``, and the
+transform runs example by example.
 
 A NaN in a derivative may come from a branch that was not taken, and goes away in a sweep
 with structural zeros (see ``masked``), which knows no batches.  The examples in which one is
@@ -30,7 +31,7 @@ from diffkit.masked import holds_nan
 from diffkit.rules.indexing import GETITEM
 from diffkit.rules.kinds import Elementwise, Rule
 from diffkit.rules.writing import PACK
-from diffkit.traced import Traced, layout
+from diffkit.traced import Traced, layout, plain_index
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 #: The functions that hand a question of Python's on to the level below.
@@ -141,7 +142,10 @@ class BatchLevel(Level):
         while frame is not None and _is_asking(frame.f_code):
             frame = frame.f_back
         if frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-            self.give_up("an index or a condition inside an operation differs between the examples")
+            answers = np.asarray(plain_index(traced.mark))
+            if not np.array_equal(answers, np.broadcast_to(answers[:1], answers.shape)):
+                self.give_up("an index or a condition inside an operation differs between the examples")
+            return ask(answers[0])  # they all take one path
         raise BatchedBranchError(
             "Python asks for one answer (if, while, int, an index, a loop's count) about a value that differs "
             "between the examples of a vmap",

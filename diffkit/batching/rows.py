@@ -67,15 +67,10 @@ def _stacked(call: Call) -> Any:
     return call.rule.call(*call.leads(), **call.params)
 
 
-@batches("interp")
+@batches("interp", "interp_cell", "isin")
 def _first_alone(call: Call) -> Any:
     """Any shape in the first operand; the others are one table, the same for all examples."""
     return call.rule.call(*call.raw, **call.params) if call.only(0) else NotImplemented
-
-
-@batches("isin")
-def _first_entries(call: Call) -> Any:
-    return _first_alone(call)
 
 
 @batches("searchsorted")

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.masked import CAREFUL
+from diffkit.rules.repeated import RepeatedValuesError
 from diffkit.rules.shapes import RESHAPE
 from diffkit.rules.writing import PACK
 from diffkit.tape import Node
@@ -70,6 +71,8 @@ def along(linear: Linear, directions: Any, few: int | None = None) -> list[Any]:
     except NotBatched as refusal:
         if refusal.level is not level:
             raise
+    except RepeatedValuesError:
+        pass  # of one direction the sweep can say more
     finally:
         level.close()
     if found is None:

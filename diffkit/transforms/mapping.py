@@ -21,6 +21,7 @@ from diffkit.errors import InputError, ShapeError
 from diffkit.masked import CAREFUL
 from diffkit.rules.indexing import GETITEM
 from diffkit.rules.kinds import FUNCTIONS
+from diffkit.rules.repeated import RepeatedValuesError
 from diffkit.rules.writing import PACK, SETITEM
 from diffkit.traced import is_traced
 from diffkit.transforms.running import Function, name_of
@@ -130,6 +131,8 @@ class _Batch:
         except NotBatched as refusal:
             if refusal.level is not level:
                 raise
+        except RepeatedValuesError:
+            pass  # of one example the transforms inside f can say more
         finally:
             level.close()
         if outs is None:

@@ -21,10 +21,8 @@ ELEMENTWISE = [name for name, rule in ROWS.items() if isinstance(rule, Elementwi
 OTHERS = [name for name, rule in ROWS.items() if rule.kind in ("linear", "multilinear", "general")]
 
 #: The rows that run example by example, always or in some case: everything else must not.
-LOOPED = {"convolve", "correlate", "dot", "inner", "bincount", "interp", "pinv", "lstsq", "resize", "masked_sum",
-          "roots"}
-#: Their derivatives ask whether values repeat, or what the rank is: the function itself runs example by example.
-ASKING = {"eig", "eigh", "svd", "qr", "eigvalsh", "eigvals", "svdvals", "lstsq", "interp", "pinv", "roots"}
+LOOPED = {"convolve", "correlate", "dot", "inner", "bincount", "interp", "interp_cell", "pinv", "lstsq", "resize",
+          "masked_sum", "roots"}
 PHASES = {"eig", "eigh", "svd", "qr"}
 
 
@@ -88,8 +86,6 @@ def check(rule, args, params, batched):
                 return looped
         for found, column in zip(slopes(*columns), zip(*(gradient(*row) for row in rows))):
             close(found, np.stack(column))
-        if rule.name in ASKING:
-            return looped
         return looped | set(slopes.looped)
 
 

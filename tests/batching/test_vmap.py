@@ -221,6 +221,27 @@ def test_a_selection_runs_example_by_example():
         dk.vmap(lambda x: x[x > 0])(np.array([[1.0, 2.0], [1.0, -1.0]]))
 
 
+def test_questions_inside_an_operation_are_answered_where_all_examples_agree():
+    same = dk.vmap(lambda x: np.sum(x[x ** 2 >= 0] ** 2))
+    close(same(X), np.sum(X ** 2, axis=1))
+    assert same.looped == {}
+
+    def trace_of_exp(a):
+        w, v = np.linalg.eigh(a)
+        return np.trace((v * np.exp(w)) @ v.T)
+
+    apart = np.stack([np.diag([1.0, 2.0, 4.0]) + 0.1 * np.outer(x, x) for x in X])
+    repeated = np.stack([np.eye(3)] * 3)
+    for stack, looped in ((apart, False), (repeated, True), (np.concatenate([apart, repeated]), True)):
+        gradient = dk.vmap(dk.grad(trace_of_exp))
+        found = gradient(stack)
+        assert bool(gradient.looped) == looped
+        for a, g in zip(stack, found):
+            w, v = np.linalg.eigh(a)
+            sides = np.tril((v * np.exp(w)) @ v.T)  # eigh reads the lower triangle
+            close(g, sides + np.tril(sides, -1))
+
+
 def test_custom_rules_and_values_are_those_of_one_example():
     @dk.custom_vjp
     def cube(x):
