@@ -28,6 +28,7 @@ from diffkit.compiling.native.layout import Layout
 from diffkit.compiling.native.machine import engine
 from diffkit.compiling.native.routine import MET_NAN, Routine
 from diffkit.compiling.native.stages import Group, Job, Stager, group
+from diffkit.compiling.optimise import uniform
 from diffkit.compiling.plan import WRITES, Plan, _write_in_place, order, takes_out
 from diffkit.compiling.program import Item, Program
 from diffkit.compiling.recording import Refused
@@ -130,7 +131,7 @@ class NativeEmitter(Emitter):
                         self._want(root, native, made)
                         if root.kind == "array" or root.number not in stager.at:
                             native.arguments.append(root)
-                    elif root.source == "constant" and root.kind == "array":
+                    elif root.source == "constant" and root.kind == "array" and uniform(root) is None:
                         native.arguments.append(root)
 
     def _want(self, item: Item, by: Native | None, made: dict[int, Native]) -> None:
