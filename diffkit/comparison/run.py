@@ -19,6 +19,7 @@ from diffkit import tree
 from diffkit.arguments import Argnums
 from diffkit.comparison import wide
 from diffkit.comparison.character import growth, noise
+from diffkit.comparison.culprit import culprit
 from diffkit.comparison.elsewhere import hidden
 from diffkit.comparison.evidence import Evidence
 from diffkit.comparison.formulas import Formulas, formulas
@@ -27,6 +28,7 @@ from diffkit.comparison.guard import within
 from diffkit.comparison.judge import JUMP, KINK, STAIRCASE, VERTICAL, Judgement, digits, judge
 from diffkit.comparison.methods import (
     DEFAULT,
+    NUMERIC,
     OK,
     RAISED,
     REFEREE,
@@ -43,7 +45,7 @@ from diffkit.comparison.result import Comparison, Proof, Row
 from diffkit.comparison.shaking import loss_by_rounding
 from diffkit.comparison.stairs import stairs
 from diffkit.comparison.tolerance import KIN, own_error
-from diffkit.comparison.verdict import Finding, Verdict, pronounce, with_character
+from diffkit.comparison.verdict import Finding, Verdict, blamed, pronounce, with_character
 from diffkit.comparison.wide import is_wide
 from diffkit.errors import ComparisonError, DiffkitError, RefereeError
 
@@ -154,6 +156,8 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
             verdict = pronounce(problem, witnesses, judged, found, digits)
     verdict = with_character(verdict, lambda: within(problem, noise, lambda _: np.nan, budget),
                              lambda: within(problem, growth, lambda _: None, budget))
+    if _accuses_rules(verdict, witnesses):
+        verdict = blamed(verdict, within(problem, lambda at: culprit(at, seed), lambda _: None, budget))
     said = within(problem, lambda at: formulas(at, "symbolic" in named),
                   lambda why: Formulas(proof=Proof(None, f"not tried: {why}")), budget)
     verdict, said = _with_proof(verdict, said, named)
@@ -232,6 +236,13 @@ def _with_proof(verdict: Verdict, said: Formulas, named: Sequence[str]) -> tuple
     sentence = f"the methods agree at this point, but elsewhere they don't: {said.proof.sentence}"
     finding = Finding("refuted", "reverse", (), 0, said.proof.sentence)
     return Verdict("DISAGREE", False, sentence, (*verdict.findings, finding)), said
+
+
+def _accuses_rules(verdict: Verdict, witnesses: Sequence[Witness]) -> bool:
+    """Whether the recorded program is in doubt: a rule was refuted, or f's evaluations contradict it."""
+    recorded = {w.method for w in witnesses if w.family in (RULES, SYMBOLIC, NUMERIC)}
+    return any(finding.kind in ("wrong", "doubt") and finding.method in recorded | {"referee"}
+               for finding in verdict.findings)
 
 
 def _with_hidden(verdict: Verdict, beside: Sequence[Finding]) -> Verdict:

@@ -69,6 +69,14 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
 
 
+def blamed(verdict: Verdict, finding: Finding | None) -> Verdict:
+    """The verdict with the operation that it comes from."""
+    if finding is None:
+        return verdict
+    return dataclasses.replace(verdict, sentence=f"{verdict.sentence}; {finding.text}",
+                               findings=(*verdict.findings, finding))
+
+
 def with_character(verdict: Verdict, rough: Callable[[], float], grown: Callable[[], Growth | None]) -> Verdict:
     """The reason behind a verdict that can't be given: f's noise in numbers, or tangents that grow."""
     if any(finding.kind == NOISY for finding in verdict.findings):
