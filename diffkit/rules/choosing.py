@@ -19,7 +19,9 @@ __all__ = ["choose"]
 
 #: Entries from which the bits are quicker than the jumps.
 _WORTH = 512
-_BOOL, _SIGNED = np.dtype(np.bool_), np.int8
+_BOOL, _SIGNED, _PYTHON = np.dtype(np.bool_), np.int8, (int, float)
+#: An array, because NumPy looks at Python's numbers longer than it takes to subtract.
+_ONE = np.array(1, np.int8)
 #: A floating dtype, and the integers that have its width.
 _WORDS = {np.dtype(np.float64): np.int64, np.dtype(np.float32): np.int32}
 
@@ -31,18 +33,17 @@ def choose(condition: Any, x: Any, y: Any) -> Any:
     array([0., 2.])
     """
     if type(condition) is np.ndarray and condition.size >= _WORTH and condition.dtype is _BOOL:
-        if type(y) is np.ndarray and _is_zero(x):
-            if y.shape == condition.shape and y.dtype in _WORDS:  # True becomes 0, False the word of ones
-                return _kept(y, np.subtract(condition.view(_SIGNED), 1))
-        elif type(x) is np.ndarray and _is_zero(y) and x.shape == condition.shape and x.dtype in _WORDS:
-            return _kept(x, np.negative(condition.view(_SIGNED)))
+        if type(y) is np.ndarray and type(x) in _PYTHON:
+            array, number, zero_if = y, x, True
+        elif type(x) is np.ndarray and type(y) in _PYTHON:
+            array, number, zero_if = x, y, False
+        else:
+            return np.where(condition, x, y)
+        word = _WORDS.get(array.dtype)
+        # −0.0 has other bits than 0.
+        if number == 0 and word is not None and array.shape == condition.shape and math.copysign(1.0, number) > 0:
+            signed = condition.view(_SIGNED)
+            # True is 1: one less is 0, the negative is a word of ones; False is 0, and the other way round.
+            kept = signed - _ONE if zero_if else -signed
+            return np.bitwise_and(array.view(word), kept).view(array.dtype)
     return np.where(condition, x, y)
-
-
-def _is_zero(value: Any) -> bool:
-    """Python's 0 or 0.0, which take the array's precision; −0.0 has other bits."""
-    return type(value) in (int, float) and value == 0 and math.copysign(1.0, value) > 0
-
-
-def _kept(array: Any, mask: Any) -> Any:
-    return np.bitwise_and(array.view(_WORDS[array.dtype]), mask).view(array.dtype)
