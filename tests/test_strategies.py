@@ -11,7 +11,7 @@ import tomllib
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import find, given, settings
+from hypothesis import Phase, find, given, settings
 
 import diffkit as dk
 from diffkit.errors import InputError
@@ -21,6 +21,8 @@ from diffkit.strategies import Program, arguments, arrays, dtypes, numbers, prog
 from diffkit.strategies.drawn_programs import operations
 
 quick = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+# One example is enough: making it smaller may take Hypothesis minutes, depending on what else is imported.
+some = settings(quick, max_examples=500, phases=[Phase.generate])
 DOMAINS = [REAL, POSITIVE, NONZERO, UNIT, above(1), Domain("x < 2", high=2.0),
            except_every(math.pi, math.pi / 2, "off the poles")]
 
@@ -43,15 +45,14 @@ def test_numbers_keep_their_distance(domain, dtype):
 
 
 def test_kinks_are_hit_and_approached():
-    exact = find(numbers(NONZERO, kinks=True), lambda x: x == 0.0, settings=quick)
-    near = find(numbers(NONZERO, kinks=True), lambda x: 0 < abs(x) < 1e-6, settings=settings(quick, max_examples=500))
+    exact = find(numbers(NONZERO, kinks=True), lambda x: x == 0.0, settings=some)
+    near = find(numbers(NONZERO, kinks=True), lambda x: 0 < abs(x) < 1e-6, settings=some)
     assert exact == 0.0 and near != 0.0
 
 
 def test_signed_zeros_are_drawn():
-    anything = settings(quick, max_examples=500)
     assert math.copysign(1, find(numbers(zeros=True), lambda x: x == 0 and math.copysign(1, x) < 0,
-                                 settings=anything)) == -1
+                                 settings=some)) == -1
     @quick
     @given(numbers(POSITIVE, zeros=True))
     def never_outside(x):
