@@ -4,7 +4,9 @@
 
 A function is a random tree of operations on one number, drawn so that most points lie inside its
 domain, read twice like the board's cases: by NumPy in double precision and by mpmath at 60
-digits.  Some are scaled in x or in value, given noise, a kink or a pole beside the point.
+digits.  Some are scaled in x or in value, given noise, a kink or a pole beside the point.  The truth is
+that of exact arithmetic: what all evaluations along a line round alike (the other entries of an
+ill-conditioned matrix, the last kind) no method that evaluates f can know.
 The seed is printed; another seed is another draw.
 """
 
@@ -33,7 +35,8 @@ _ONE: list[Callable[[SimpleNamespace, Any], Any]] = [
     lambda m, t: m.cosh(m.tanh(t)), lambda m, t: m.cbrt(2 + m.sin(t))]
 _TWO: list[Callable[[Any, Any], Any]] = [lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b,
                                          lambda a, b: a / (1.2 + b * b)]
-KINDS = ("plain", "plain", "scaled", "value", "noisy", "pole", "power", "kink beside", "several")
+KINDS = ("plain", "plain", "scaled", "value", "noisy", "pole", "power", "kink beside", "several",
+         "ill-conditioned")
 
 
 def _tree(rng: np.random.Generator, depth: int) -> Tree:
@@ -69,8 +72,8 @@ def fresh(seed: int, count: int) -> list[Case]:
 def _case(rng: np.random.Generator, kind: str, name: str) -> Case | None:
     base = _tree(rng, int(rng.integers(1, 5)))
     x = float(rng.choice((-1, 1)) * 10 ** rng.uniform(-2, 1))
-    if kind == "several":
-        return _several(rng, name)
+    if kind in ("several", "ill-conditioned"):
+        return _several(rng, kind, name)
     tree, noise = base, 0.0
     if kind == "scaled":  # the same function, its argument in other units
         unit = 10.0 ** int(rng.integers(-8, 9))
@@ -111,11 +114,12 @@ def _case(rng: np.random.Generator, kind: str, name: str) -> Case | None:
     return Case(kind, name, plain, x, (truth,))
 
 
-def _several(rng: np.random.Generator, name: str) -> Case:
+def _several(rng: np.random.Generator, kind: str, name: str) -> Case:
     """A random product with a well- or ill-conditioned matrix, along its entries."""
     size = int(rng.integers(2, 5))
+    decades = rng.uniform(0, 3) if kind == "several" else rng.uniform(3, 6)
     turns = np.linalg.qr(rng.normal(size=(size, size)))[0]
-    matrix = turns * 10.0 ** -np.linspace(0, rng.uniform(0, 6), size) @ np.linalg.qr(rng.normal(size=(size, size)))[0]
+    matrix = turns * 10.0 ** -np.linspace(0, decades, size) @ np.linalg.qr(rng.normal(size=(size, size)))[0]
     right = rng.normal(size=size)
 
     def plain(flat: Any) -> Any:
@@ -125,7 +129,7 @@ def _several(rng: np.random.Generator, name: str) -> Case:
         inverse = mpmath.matrix(matrix.tolist()) ** -1
         solved, weights = inverse * mpmath.matrix(right.tolist()), inverse.T * mpmath.matrix([1] * size)
         truth = tuple(-weights[i] * solved[j] for i in range(size) for j in range(size))
-    return Case("several", name, plain, matrix.reshape(-1), truth)
+    return Case(kind, name, plain, matrix.reshape(-1), truth)
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from diffkit.numeric.result import Array
 
 _COLUMNS = 6
 _SAFETY = 3.0
-_NOISE_SAFETY = 5.0
+_NOISE_SAFETY = 6.0
 # Finer levels may contradict an entry by this multiple of the estimated noise, at a price.
 _TOLERATED, _ENLARGED = 2.0, 64.0
 # So many times the noise may the mean of both sides stay away from f(x); so many levels back it is looked at.
