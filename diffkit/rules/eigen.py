@@ -152,12 +152,25 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:
 
 # --- general ------------------------------------------------------------------------------------------
 
-def _left_vectors(v: Any) -> Any:
-    """v^-1; a matrix with too few eigenvectors is refused, its eigenvalues move infinitely fast."""
+def _left_vectors(w: Any, v: Any) -> Any:
+    """v^-1; a matrix with too few eigenvectors is refused, its eigenvalues move infinitely fast.
+
+    Rounding splits a double eigenvalue with one vector into two with nearly parallel vectors: two
+    values that are closer than their own errors, which their condition |v_j| |(v^-1)_j| tells.
+    """
     inverse = INV(v)
-    if v.size and bool(np.max(np.absolute(inverse)) > 0.01 / float(np.finfo(v.dtype).eps)):
+    if v.size and bool(np.any(_too_few(w, v, inverse))):
         raise refuse("eig of a matrix with too few eigenvectors", "a diagonalizable matrix")
     return inverse
+
+
+def _too_few(w: Any, v: Any, inverse: Any) -> Any:
+    eps, n = float(np.finfo(v.dtype).eps), v.shape[-1]
+    condition = np.max(np.absolute(v), axis=-2) * np.max(np.absolute(inverse), axis=-1)
+    pair = (condition[..., None, :] + condition[..., :, None]) / 2
+    difference, equal = gaps(w)
+    near = np.absolute(difference) <= n * eps * pair * np.max(np.absolute(w), axis=-1)[..., None, None]
+    return (near & ~equal) | (pair > 0.01 / eps)
 
 
 def _largest(v: Any) -> Any:
@@ -168,7 +181,7 @@ def _largest(v: Any) -> Any:
 
 def _eig_jvp(y: Any, args: Any, tangents: Any) -> Any:
     w, v = y
-    inner = _left_vectors(v) @ tangents[0] @ v
+    inner = _left_vectors(w, v) @ tangents[0] @ v
     difference, equal = gaps(w)
     dw = diagonal_of(inner)
     dv = v @ (divided(difference, equal) * inner)
@@ -199,7 +212,7 @@ def _eig_vjp(g: Any, y: Any, args: Any) -> Any:
         else:
             gv = gv - v * along
         inner = inner + divided(difference, equal) * (swap(v) @ gv)
-    return (swap(_left_vectors(v)) @ inner @ swap(v),)
+    return (swap(_left_vectors(w, v)) @ inner @ swap(v),)
 
 
 EIG = general(lambda a: tuple(np.linalg.eig(a)), name="eig", outputs=2, jvp=_eig_jvp, vjp=_eig_vjp)
@@ -223,7 +236,7 @@ def _paired(y: Any, a: Any) -> Any:
 
 def _eigvals_jvp(y: Any, args: Any, tangents: Any) -> Any:
     w, v = _paired(y, args[0])
-    dw = np.sum(swap(_left_vectors(v)) * (tangents[0] @ v), axis=-2)
+    dw = np.sum(swap(_left_vectors(w, v)) * (tangents[0] @ v), axis=-2)
     _, equal = gaps(w)
     return shared(dw, equal) if has_groups(equal) else dw
 
@@ -233,7 +246,7 @@ def _eigvals_vjp(g: Any, y: Any, args: Any) -> Any:
     _, equal = gaps(w)
     if has_groups(equal):
         g = shared(g, equal)
-    return ((swap(_left_vectors(v)) * g[..., None, :]) @ swap(v),)
+    return ((swap(_left_vectors(w, v)) * g[..., None, :]) @ swap(v),)
 
 
 EIGVALS = general(lambda a: np.linalg.eigvals(a), name="eigvals", jvp=_eigvals_jvp, vjp=_eigvals_vjp)

@@ -214,10 +214,21 @@ def _upper_transposed(b: Any) -> Any:
     return b * low.T + adjoint(b * low.T) + real_of(b) * one
 
 
+def _leading_inverse(r: Any, k: int) -> Any:
+    """The inverse of R's leading square; where that is singular Q is an arbitrary choice."""
+    square = r[..., :k]
+    if k:
+        sizes = np.absolute(diagonal_of(square))
+        limit = 4 * k * float(np.finfo(r.dtype).eps) * np.max(np.absolute(r), axis=(-2, -1))
+        if bool(np.any(sizes <= limit[..., None])):
+            raise refuse("qr of a matrix whose leading columns are dependent", "columns that are independent")
+    return INV(square)
+
+
 def _qr_jvp(y: Any, args: Any, tangents: Any) -> Any:
     (q, r), a, t = y, args[0], tangents[0]
     k = q.shape[-1]
-    moved = t[..., :k] @ INV(r[..., :k])
+    moved = t[..., :k] @ _leading_inverse(r, k)
     x = _upper(adjoint(q) @ moved)
     dq, dr = moved - q @ x, x @ r[..., :k]
     if a.shape[-1] > k:
@@ -238,7 +249,7 @@ def _qr_vjp(g: Any, y: Any, args: Any) -> Any:
         rest = 0 * a[..., k:]
     b = (0 if gr is None else gr @ swap(r[..., :k])) - (0 if gq is None else swap(q) @ gq)
     outer = _conjugate(q) @ _upper_transposed(b)
-    ga = (outer if gq is None else gq + outer) @ swap(INV(r[..., :k]))
+    ga = (outer if gq is None else gq + outer) @ swap(_leading_inverse(r, k))
     return (ga if rest is None else np.concatenate([ga, rest], axis=-1),)
 
 
