@@ -16,7 +16,8 @@ from diffkit import tree
 from diffkit.buffers import settle
 from diffkit.custom.closures import captured
 from diffkit.errors import InputError
-from diffkit.traced import Traced, is_traced, primal
+from diffkit.scipy.calls import primal
+from diffkit.traced import Traced, is_traced
 
 __all__ = ["Opened", "as_tuple", "opened", "plain_call", "plainest", "vector"]
 

@@ -12,16 +12,27 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from diffkit import traced
 from diffkit.buffers import contents
 from diffkit.rules.calls import as_array, holds_traced
-from diffkit.traced import array
+from diffkit.traced import array, is_traced
 
-__all__ = ["falls_back", "prepared", "swap", "traced_among"]
+__all__ = ["falls_back", "prepared", "primal", "swap", "traced_among"]
 
 
 def prepared(value: Any) -> Any:
     """An argument as an array, traced or plain: lists packed, arrays that were written to read."""
     return as_array(contents(array(value)))
+
+
+def primal(value: Any) -> Any:
+    """The plain value that SciPy is to see; inside a vmap the function is run again for each example."""
+    at = value
+    while is_traced(at):
+        if at.level.is_batch:
+            at.level.give_up("a function of SciPy's looks at the value of one example")
+        at = at.value
+    return traced.primal(value)
 
 
 def traced_among(args: Any, kwargs: Any) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 from diffkit.buffers import run
 from diffkit.errors import UnsupportedArgumentError
 from diffkit.recording import RecordLevel
-from diffkit.traced import primal
+from diffkit.scipy.calls import primal
 
 __all__ = ["refuse_jumps"]
 

@@ -13,8 +13,7 @@ import numpy as np
 import scipy.ndimage as original
 
 from diffkit.errors import UnsupportedArgumentError
-from diffkit.scipy.calls import falls_back, prepared
-from diffkit.traced import primal
+from diffkit.scipy.calls import falls_back, prepared, primal
 
 __all__ = ["convolve1d", "correlate1d", "gaussian_filter", "gaussian_filter1d", "uniform_filter1d"]
 

@@ -18,8 +18,7 @@ import scipy.signal as original
 
 from diffkit.errors import UnsupportedArgumentError
 from diffkit.rules.kinds import General, Linear, Multilinear, general, linear, multilinear
-from diffkit.scipy.calls import falls_back, prepared, traced_among
-from diffkit.traced import primal
+from diffkit.scipy.calls import falls_back, prepared, primal, traced_among
 
 __all__ = ["convolve", "convolve2d", "correlate", "correlate2d", "detrend", "fftconvolve", "filtfilt", "lfilter",
            "oaconvolve", "sosfilt"]

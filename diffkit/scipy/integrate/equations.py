@@ -18,11 +18,11 @@ from diffkit import tree
 from diffkit.buffers import plainly
 from diffkit.errors import UnsupportedArgumentError
 from diffkit.scipy.callables import Opened, as_tuple, opened, plain_call, plainest, vector
-from diffkit.scipy.calls import prepared
+from diffkit.scipy.calls import prepared, primal
 from diffkit.scipy.integrate.flow import flow, times_of
 from diffkit.scipy.integrate.stepping import Trajectory, replay
 from diffkit.scipy.jumps import refuse_jumps
-from diffkit.traced import is_traced, primal
+from diffkit.traced import is_traced
 
 __all__ = ["odeint", "solve_ivp"]
 

@@ -24,9 +24,9 @@ from diffkit.custom.calls import Operation
 from diffkit.custom.leaves import cut, end_to_end
 from diffkit.errors import UnsupportedArgumentError
 from diffkit.scipy.callables import as_tuple, opened, plain_call, plainest, vector
-from diffkit.scipy.calls import prepared
+from diffkit.scipy.calls import prepared, primal
 from diffkit.scipy.jumps import refuse_jumps
-from diffkit.traced import is_traced, primal
+from diffkit.traced import is_traced
 from diffkit.transforms import jvp, vjp
 
 Integrand = Callable[..., Any]

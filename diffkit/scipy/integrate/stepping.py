@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.traced import is_traced, primal
+from diffkit.scipy.calls import primal
+from diffkit.traced import is_traced
 
 __all__ = ["Interpolant", "Trajectory", "replay"]
 

@@ -15,10 +15,9 @@ import numpy as np
 import scipy.interpolate as original
 
 from diffkit.errors import UnsupportedArgumentError
-from diffkit.scipy.calls import falls_back, prepared, traced_among
+from diffkit.scipy.calls import falls_back, prepared, primal, traced_among
 from diffkit.scipy.interpolate.piecewise import PchipInterpolator, wide
 from diffkit.scipy.interpolate.splines import make_interp_spline
-from diffkit.traced import primal
 
 __all__ = ["RegularGridInterpolator", "interpn"]
 

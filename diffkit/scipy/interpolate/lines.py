@@ -9,10 +9,10 @@ import scipy.interpolate as original
 
 from diffkit import tree
 from diffkit.errors import UnsupportedArgumentError
-from diffkit.scipy.calls import prepared, traced_among
+from diffkit.scipy.calls import prepared, primal, traced_among
 from diffkit.scipy.interpolate.piecewise import wide
 from diffkit.scipy.interpolate.splines import make_interp_spline
-from diffkit.traced import is_traced, primal
+from diffkit.traced import is_traced
 
 __all__ = ["interp1d"]
 

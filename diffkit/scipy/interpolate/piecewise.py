@@ -15,9 +15,9 @@ import numpy as np
 import scipy.interpolate as original
 
 from diffkit.errors import UnsupportedArgumentError
-from diffkit.scipy.calls import prepared, traced_among
+from diffkit.scipy.calls import prepared, primal, traced_among
 from diffkit.scipy.interpolate.slopes import akima_slopes, column, monotone_slopes, spline_slopes
-from diffkit.traced import is_traced, primal
+from diffkit.traced import is_traced
 
 __all__ = ["Akima1DInterpolator", "CubicHermiteSpline", "CubicSpline", "PPoly", "PchipInterpolator", "wide"]
 

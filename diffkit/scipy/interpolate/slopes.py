@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.scipy.calls import prepared
+from diffkit.scipy.calls import prepared, primal
 from diffkit.scipy.linalg import solve_banded
-from diffkit.traced import primal
 
 __all__ = ["akima_slopes", "column", "monotone_slopes", "spline_slopes"]
 

@@ -15,9 +15,9 @@ import numpy as np
 import scipy.interpolate as original
 
 from diffkit.errors import UnsupportedArgumentError
-from diffkit.scipy.calls import prepared, traced_among
+from diffkit.scipy.calls import prepared, primal, traced_among
 from diffkit.scipy.interpolate.piecewise import wide
-from diffkit.traced import is_traced, primal
+from diffkit.traced import is_traced
 
 __all__ = ["BSpline", "make_interp_spline"]
 

@@ -12,10 +12,9 @@ import numpy as np
 import scipy.linalg as original
 
 from diffkit.errors import UnsupportedArgumentError
-from diffkit.scipy.calls import falls_back, swap
+from diffkit.scipy.calls import falls_back, primal, swap
 from diffkit.scipy.linalg.factors import one_matrix
 from diffkit.scipy.linalg.solvers import conjugated, mirrored, solve_triangular
-from diffkit.traced import primal
 
 __all__ = ["eig", "eigh", "eigvals", "eigvalsh"]
 

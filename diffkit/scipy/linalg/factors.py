@@ -13,9 +13,8 @@ import scipy.linalg as original
 
 from diffkit.errors import UnsupportedArgumentError
 from diffkit.rules.kinds import General, general
-from diffkit.scipy.calls import falls_back, prepared, swap
+from diffkit.scipy.calls import falls_back, prepared, primal, swap
 from diffkit.scipy.linalg.solvers import conjugated, mirrored, solve_triangular
-from diffkit.traced import primal
 
 __all__ = ["LU", "lu", "lu_factor", "lu_solve", "null_space", "one_matrix", "orth", "pinv", "pinvh", "polar", "qr",
            "svd", "svdvals"]

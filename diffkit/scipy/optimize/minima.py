@@ -19,10 +19,11 @@ from diffkit.buffers import plainly
 from diffkit.custom.implicit import implicit
 from diffkit.errors import UnsupportedArgumentError
 from diffkit.scipy.callables import as_tuple, opened, plain_call, plainest, vector
+from diffkit.scipy.calls import primal
 from diffkit.scipy.optimize.points import Unknowns, pairs
 from diffkit.scipy.optimize.roots import _MOVING, _settled
 from diffkit.scipy.optimize.stationary import minimum
-from diffkit.traced import is_traced, primal
+from diffkit.traced import is_traced
 from diffkit.transforms import grad, hessian, hvp, jacobian, value_and_grad
 
 __all__ = ["minimize", "minimize_scalar"]

@@ -17,8 +17,8 @@ from diffkit import tree
 from diffkit.custom.implicit import implicit
 from diffkit.errors import ImplicitError, UnsupportedArgumentError
 from diffkit.scipy.callables import as_tuple, opened, plain_call, plainest
-from diffkit.scipy.calls import prepared
-from diffkit.traced import is_traced, primal
+from diffkit.scipy.calls import prepared, primal
+from diffkit.traced import is_traced
 
 __all__ = ["bisect", "brenth", "brentq", "fixed_point", "fsolve", "newton", "ridder", "root", "root_scalar",
            "toms748"]

@@ -18,12 +18,12 @@ from diffkit import tree
 from diffkit.buffers import plainly
 from diffkit.errors import UnsupportedArgumentError
 from diffkit.scipy.callables import as_tuple, opened, plainest, vector
-from diffkit.scipy.calls import prepared
+from diffkit.scipy.calls import prepared, primal
 from diffkit.scipy.optimize.minima import _bound_to, _bounds
 from diffkit.scipy.optimize.points import Unknowns
 from diffkit.scipy.optimize.roots import _MOVING
 from diffkit.scipy.optimize.stationary import minimum
-from diffkit.traced import is_traced, primal
+from diffkit.traced import is_traced
 from diffkit.transforms import jacobian
 
 __all__ = ["curve_fit", "least_squares"]

@@ -15,7 +15,7 @@ import numpy as np
 
 from diffkit.custom.implicit import implicit
 from diffkit.errors import ImplicitError
-from diffkit.traced import primal
+from diffkit.scipy.calls import primal
 from diffkit.transforms import grad
 
 __all__ = ["minimum"]
