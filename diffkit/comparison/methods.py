@@ -21,6 +21,7 @@ user         every callable of the caller's is a family of its own
 from __future__ import annotations
 
 import dataclasses
+import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -31,7 +32,7 @@ import numpy as np
 from diffkit import tree
 from diffkit.comparison.guard import Overtime, within
 from diffkit.comparison.problem import Array, Counted, Function, Problem
-from diffkit.errors import ComparisonError, DiffkitError, ShapeError
+from diffkit.errors import ComparisonError, DiffkitError, NumericError, ShapeError
 
 RULES, SYMBOLIC, NUMERIC, REFEREE, USER = "rules", "symbolic", "numeric", "referee", "user"
 FAMILIES = {
@@ -71,6 +72,8 @@ class Witness:
     evaluations: int | None = None
     seconds: float | None = None
     exact: bool = True
+    #: Whether the rules measured a partial that has no closed form: then this is no witness beside differences.
+    measured: bool = False
     #: A referee's: whether a branch of the program would go the other way a hair beside the point.
     branches: bool = False
 
@@ -187,7 +190,24 @@ def _exact(problem: Problem, method: str, budget: float, seed: int) -> Witness:
                      note="" if route in ("", "expanded") else route)
     if 3 * seconds < min(budget, 4.0):
         result.spread = _spread(problem, lambda at: at.matrix(run(at)), seed)
+    if method != "symbolic" and _measures(lambda: run(problem)):
+        result.family, result.measured = NUMERIC, True
+        result.note = "through a partial that has no closed form and is measured by differences"
     return result
+
+
+def _measures(ask: Callable[[], Any]) -> bool:
+    """Whether an answer holds partials that were measured by differences."""
+    if "diffkit.scipy.rules.differences" not in sys.modules:  # no such rule was ever used
+        return False
+    from diffkit.scipy.rules.differences import strict
+
+    try:
+        with strict():
+            ask()
+    except NumericError:
+        return True
+    return False
 
 
 def _user(problem: Problem, name: str, method: Function, budget: float, seed: int) -> Witness:

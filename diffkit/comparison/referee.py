@@ -300,6 +300,7 @@ class _Slopes:
         looks = [self.level(0).column(number, entry)]
         value, left, right = (np.empty(count, object) for _ in range(3))
         kink = np.zeros(count, bool)
+        closer: list[_Column] = []  # one look serves all results
         for k in range(count):
             for depth in itertools.count():
                 if depth == len(looks):
@@ -313,13 +314,13 @@ class _Slopes:
                 if answer is not None:
                     break
             if looks[0].moved[k] and not looks[0].left[k] and not looks[0].right[k] and not answer[0]:
-                answer = self._look_at_zero(number, entry, k, answer)
+                closer = closer or [self.level(-1).column(number, entry)]
+                answer = self._look_at_zero(closer[0], k, answer)
             value[k], left[k], right[k], kink[k] = answer
         return value, left, right, kink
 
-    def _look_at_zero(self, number: int, entry: tuple[int, ...], k: int, answer: Any) -> Any:
-        """A zero that cancellation may have made: once more with 700 digits."""
-        closer = self.level(-1).column(number, entry)
+    def _look_at_zero(self, closer: _Column, k: int, answer: Any) -> Any:
+        """A zero that cancellation may have made, in 700 digits."""
         left, right = closer.left[k], closer.right[k]
         if abs(right - left) <= self.tolerance * abs(left):
             return (left + right) / 2, left, right, False

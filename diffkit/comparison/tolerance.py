@@ -22,6 +22,8 @@ from diffkit.comparison.problem import Array, Problem
 #: Shares of the row's reach, in units of 2.2e-16: about 1e-10 and 1e-13.
 STRANGERS, KIN = 450_000.0, 450.0
 _UNITS = 16.0
+#: The relative error that partials without a closed form are trusted with.
+MEASURED = 1e-9
 #: A coordinate near 0 must not excuse everything: reach is at most this much of the row's largest entry.
 _FURTHEST = 1e3
 
@@ -53,6 +55,8 @@ def own_error(problem: Problem, witness: Witness, share: float) -> Array:
         largest = np.max(magnitude, axis=1, keepdims=True, initial=0.0)
         return np.asarray(moved + _UNITS * problem.epsilon * largest)
     epsilon = min(problem.epsilon, 2.3e-16)
+    if witness.measured:  # a claim of differences is used up to 1e-6 of the value
+        moved = moved + MEASURED * magnitude
     return np.asarray(moved + _UNITS * epsilon * magnitude + share * epsilon * reach(problem, value))
 
 

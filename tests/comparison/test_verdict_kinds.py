@@ -254,3 +254,17 @@ def test_a_method_beyond_the_budget_is_skipped_with_its_reason():
     assert {row.status for row in result.rows[:2]} == {"skipped"}
     assert "budget" in result.row("central").note
     assert result.agree is None
+
+
+def test_a_partial_that_is_measured_is_no_witness_beside_differences():
+    from scipy import special
+
+    def by_order(v):
+        return special.jv(v, 2.3)
+
+    result = dk.compare(by_order, 1.4, methods=("forward", "reverse", "central"), referee=False)
+    assert (result.kind, result.agree) == ("INCONCLUSIVE", None) and "one family" in result.verdict
+    assert "measured by differences" in result.row("reverse").note
+    assert dk.compare(by_order, 1.4, methods=("reverse", "central")).agree is True  # with the referee
+    by_argument = dk.compare(lambda z: special.jv(1.4, z), 2.3, methods=("reverse", "central"), referee=False)
+    assert by_argument.kind == "AGREE"
