@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.rules.calls import as_array, holds_traced, is_traced, plain
+from diffkit.rules.calls import as_array, plain
 from diffkit.rules.indexing import GETITEM
 from diffkit.rules.kinds import Flat, Linear, answers, linear
 from diffkit.rules.ranges import linspace
@@ -32,31 +32,41 @@ def bincount(x: Any, /, weights: Any = None, minlength: Any = 0) -> Any:
 
 # --- histograms ------------------------------------------------------------------------------------
 
+#: How many bins a rule such as "auto" takes.
+BIN_NUMBER = Flat(lambda a, first, last, bins: np.asarray(len(np.histogram_bin_edges(a, bins, (first, last))) - 1),
+                  name="bin_number")
+
+
 @answers(np.histogram_bin_edges)
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     """The edges of a histogram's bins: given, or equally spaced between two ends."""
     if type(bins) is not str and np.ndim(bins := as_array(bins)) == 1:
         np.histogram_bin_edges([], plain(bins))  # NumPy's own error
         return bins
-    edges = _plain_edges(a, bins, range, weights)
-    if not is_traced(a) and not holds_traced(range):
-        return edges
-    return linspace(*_ends(as_array(a), range), len(edges), dtype=edges.dtype)
+    a = as_array(a)
+    first, last, number = _spaced(a, bins, range, weights)
+    dtype = np.result_type(*(end.dtype if hasattr(end, "dtype") else end for end in (first, last)), a.dtype)
+    edges = linspace(first, last, number + 1, dtype=dtype if dtype.kind in "fc" else np.result_type(dtype, float))
+    if bool(np.any(edges[:-1] >= edges[1:])):
+        raise ValueError(f"Too many bins for data range. Cannot create {number} finite-sized bins.")
+    return edges
 
 
-def _plain_edges(a: Any, bins: Any, range: Any, weights: Any) -> Any:
-    """NumPy's own edges, as a path condition: their number, and what is wrong with the arguments."""
-    range, weights = (None if part is None else plain(as_array(part)) for part in (range, weights))
-    return np.histogram_bin_edges(plain(as_array(a)), plain(bins), range, weights)
-
-
-def _ends(a: Any, range: Any) -> tuple[Any, Any]:
-    """The least and the greatest edge."""
+def _spaced(a: Any, bins: Any, range: Any, weights: Any) -> tuple[Any, Any, int]:
+    """The least and the greatest edge, and the number of bins between; NumPy's own errors."""
+    np.histogram_bin_edges([0.0, 1.0], plain(bins), None, None if weights is None else np.ones(2))
     if range is not None:
         first, last = range
+        if bool(first > last):
+            raise ValueError("max must be larger than min in range parameter.")
     else:
         first, last = (np.min(a), np.max(a)) if a.size else (0, 1)
-    return (first - 0.5, last + 0.5) if bool(first == last) else (first, last)
+    if not bool(np.isfinite(first) & np.isfinite(last)):
+        found = "supplied" if range is not None else "autodetected"
+        raise ValueError(f"{found} range of [{plain(first)}, {plain(last)}] is not finite")
+    if bool(first == last):
+        first, last = first - 0.5, last + 0.5
+    return first, last, int(plain(BIN_NUMBER(a, first, last, bins=bins) if type(bins) is str else bins))
 
 
 #: The bin of each entry, counted from 1; 0 and the last one are outside.
@@ -123,7 +133,8 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
 def _edges_along(column: Any, bins: Any, range: Any) -> Any:
     if np.ndim(as_array(bins)):
         return histogram_bin_edges(column, bins)
-    return linspace(*_ends(column, range), len(_plain_edges(column, bins, range, None)))
+    first, last, number = _spaced(column, bins, range, None)
+    return linspace(first, last, number + 1)
 
 
 @answers(np.histogram2d)
