@@ -12,6 +12,7 @@ import argparse
 import os
 import shutil
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ import diffkit
 from diffkit.errors import DiffkitError
 from diffkit.lectures.command import add_parser as add_lectures
 from diffkit.targets import Target, TargetError, load
+from diffkit.testing.command import Outcome, as_junit
 from diffkit.testing.command import add_parser as add_check
 from diffkit.train.command import add_parser as add_train
 
@@ -75,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("--json", metavar="FILE", help="write the comparison as JSON ('-': to stdout, alone)")
     compare.add_argument("--markdown", metavar="FILE", help="write it as Markdown ('-': to stdout, alone)")
     compare.add_argument("--html", metavar="FILE", help="write it as a self-contained page")
+    compare.add_argument("--junit", metavar="FILE", help="write the outcome as JUnit XML ('-': to stdout, alone)")
     compare.set_defaults(run=_compare)
     add_check(commands)
     add_lectures(commands)
@@ -110,10 +113,11 @@ def _compare(options: argparse.Namespace) -> int:
         if options.digits < 20 or options.digits > 1000:
             raise TargetError(f"--digits {options.digits}: the referee takes 20 to 1000 digits")
         target = load(options.target, options.at, options.wrt)
+        start = time.perf_counter()
         methods = _methods(options.methods, target) or DEFAULT
         comparison = compare(target.function, *target.arguments, argnums=target.argnums, methods=methods,
                              digits=options.digits, referee=False if options.no_referee else "auto")
-        written = _write(comparison, options)
+        written = _write(comparison, options, time.perf_counter() - start)
     except TargetError as error:
         _complain(str(error))
         return CANNOT
@@ -149,11 +153,16 @@ def _methods(text: str | None, target: Target) -> list[Any]:
     return methods
 
 
-def _write(comparison: Comparison, options: argparse.Namespace) -> bool:
+def _write(comparison: Comparison, options: argparse.Namespace, seconds: float) -> bool:
     """Write the files asked for; True if the report itself went to stdout."""
+    def to_junit() -> str:
+        name = options.target if ":" in options.target else f":{options.target}"
+        return as_junit([Outcome(name, comparison.agree, comparison.verdict, str(comparison), seconds)],
+                        "diffkit compare")
+
     alone = False
     for path, form in ((options.json, comparison.to_json), (options.markdown, comparison.to_markdown),
-                       (options.html, comparison.to_html)):
+                       (options.html, comparison.to_html), (options.junit, to_junit)):
         if path is None:
             continue
         text = form()

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -91,6 +92,17 @@ def test_json_and_junit(check, tmp_path):
     assert suite.attrib["tests"] == "6" and suite.attrib["failures"] == "1" and suite.attrib["errors"] == "2"
     assert len(suite.findall("testcase/failure")) == 1 and len(suite.findall("testcase/error")) == 2
     assert "mine <&>" in suite.findall("testcase/error")[1].text
+
+
+def test_a_page_for_people(check, tmp_path):
+    code, _, _ = check(WRONG + OPEN.removeprefix(HEAD), "--html", str(tmp_path / "r.html"), "--json",
+                       str(tmp_path / "r.json"))
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert code == 1 and page.startswith("<!DOCTYPE html>") and "<script" not in page
+    names = re.findall(r"<summary>.*?<code>[^<]*:(\w+)", page)
+    assert names[0] == "planted" and set(names[1:3]) == {"stairs", "raising"} and len(names) == 6
+    assert "mine &lt;&amp;&gt;" in page and "<svg" in page
+    assert "html" not in json.loads((tmp_path / "r.json").read_text())["checks"][0]
 
 
 def test_json_alone_on_stdout(check):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,16 @@ def test_as_a_command_in_a_pipe_of_eighty_columns():
     assert run.returncode == 0, run.stderr
     assert "\x1b" not in run.stdout and "KINK" in run.stdout and "x[2], x[3]" in run.stdout
     assert "time / f" in run.stdout and "…" not in run.stdout.replace("… -", "").replace("… (", "")
+
+
+def test_junit_says_what_a_ci_needs(file, tmp_path, capsys):
+    path = tmp_path / "outcome.xml"
+    assert main(["compare", "sin(x*y)", "--at", "x=1", "y=2", "--junit", str(path)]) == 0
+    suite = ElementTree.parse(path).getroot()
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "0", "0")
+    assert suite.find("testcase").get("name") == "sin(x*y)"
+    capsys.readouterr()
+    assert main(["compare", f"{file}:rosen", "--at", "[[-1.2, 1.0]]", "--methods", "reverse,central,mine",
+                 "--junit", "-"]) == 1
+    alone = ElementTree.fromstring(capsys.readouterr().out)
+    assert alone.get("failures") == "1" and "mine" in alone.find("testcase/failure").get("message")

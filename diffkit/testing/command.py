@@ -50,6 +50,7 @@ class Outcome:
     report: str
     seconds: float
     data: dict[str, Any] | None = None
+    html: str = ""
 
 
 def add_parser(commands: Any) -> None:
@@ -62,6 +63,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--strict", action="store_true", help="count what can't be said as wrong")
     parser.add_argument("--json", metavar="FILE", help="write all reports as JSON ('-': to stdout, alone)")
     parser.add_argument("--junit", metavar="FILE", help="write the outcomes as JUnit XML ('-': to stdout, alone)")
+    parser.add_argument("--html", metavar="FILE", help="write all reports as one self-contained page")
     parser.add_argument("-q", "--quiet", action="store_true", help="only what is not right")
     parser.set_defaults(run=run)
 
@@ -79,11 +81,11 @@ def run(options: argparse.Namespace) -> int:
                 raise TargetError(f"{target}: no function is marked for checking; put "
                                   "@dk.testing.checked(at=(its arguments)) above one")
             for name, function, check in marked:
-                outcome = _ask(name, function, check, options.order, options.strict)
+                outcome = _ask(name, function, check, options.order, options.strict, bool(options.html))
                 outcomes.append(outcome)
                 if not alone and (outcome.agree is not True or not options.quiet):
                     _say(outcome)
-        for path, text in ((options.json, as_json), (options.junit, as_junit)):
+        for path, text in ((options.json, as_json), (options.junit, as_junit), (options.html, as_html)):
             if path is not None:
                 _write(path, text(outcomes))
     except (TargetError, DiffkitError) as error:
@@ -118,7 +120,7 @@ def _marked(target: str) -> Iterator[tuple[str, Any, Check]]:
             yield f"{place}:{key}" + (f" #{number}" if len(checks) > 1 else ""), value, check
 
 
-def _ask(name: str, function: Any, check: Check, order: int | None, strict: bool) -> Outcome:
+def _ask(name: str, function: Any, check: Check, order: int | None, strict: bool, drawn: bool) -> Outcome:
     start = time.perf_counter()
     try:
         report = examine(function, check.arguments, order or check.order, ("forward", "reverse"), check.methods,
@@ -130,7 +132,7 @@ def _ask(name: str, function: Any, check: Check, order: int | None, strict: bool
                        f"{said}\n  at {last.filename}:{last.lineno}", time.perf_counter() - start)
     agree = False if strict and report.agree is None else report.agree
     return Outcome(name, agree, report.verdict, str(report), time.perf_counter() - start,
-                   json.loads(report.to_json()))
+                   json.loads(report.to_json()), report.section() if drawn else "")
 
 
 def _say(outcome: Outcome) -> None:
@@ -142,20 +144,30 @@ def _say(outcome: Outcome) -> None:
 
 def as_json(outcomes: Sequence[Outcome]) -> str:
     """All outcomes with their whole reports."""
-    return json.dumps({"checks": [dataclasses.asdict(outcome) for outcome in outcomes]}, indent=2) + "\n"
+    checks = [{key: value for key, value in dataclasses.asdict(outcome).items() if key != "html"}
+              for outcome in outcomes]
+    return json.dumps({"checks": checks}, indent=2) + "\n"
 
 
-def as_junit(outcomes: Sequence[Outcome]) -> str:
+def as_html(outcomes: Sequence[Outcome]) -> str:
+    """One page, what is wrong first and open."""
+    from diffkit.testing.page import page
+
+    return page([{"test": outcome.name, "agree": outcome.agree, "title": outcome.verdict,
+                  "html": outcome.html or f"<pre>{escape(outcome.report)}</pre>"} for outcome in outcomes])
+
+
+def as_junit(outcomes: Sequence[Outcome], suite: str = "diffkit check") -> str:
     """JUnit XML: a wrong gradient is a failure, what can't be said an error."""
     failures = sum(outcome.agree is False for outcome in outcomes)
     errors = sum(outcome.agree is None for outcome in outcomes)
     lines = ['<?xml version="1.0" encoding="utf-8"?>',
-             f'<testsuite name="diffkit check" tests="{len(outcomes)}" failures="{failures}" errors="{errors}" '
+             f'<testsuite name="{suite}" tests="{len(outcomes)}" failures="{failures}" errors="{errors}" '
              f'skipped="0" time="{sum(outcome.seconds for outcome in outcomes):.3f}">']
     for outcome in outcomes:
         place, _, name = outcome.name.rpartition(":")
-        lines.append(f'  <testcase classname={quoteattr(place)} name={quoteattr(name)} time="{outcome.seconds:.3f}"'
-                     + ("/>" if outcome.agree is True else ">"))
+        lines.append(f'  <testcase classname={quoteattr(place or "expression")} name={quoteattr(name)} '
+                     f'time="{outcome.seconds:.3f}"' + ("/>" if outcome.agree is True else ">"))
         if outcome.agree is not True:
             tag = "failure" if outcome.agree is False else "error"
             lines.append(f"    <{tag} message={quoteattr(_printable(outcome.verdict))}>"
