@@ -46,7 +46,7 @@ from diffkit.rules.contractions import MATMUL
 from diffkit.rules.indexing import GETITEM
 from diffkit.rules.indexing import _is_basic as is_basic
 from diffkit.rules.kinds import FUNCTIONS, Elementwise, Rule
-from diffkit.rules.roots import note, squared
+from diffkit.rules.roots import carry, note, squared
 
 #: ``diffkit.buffers``, which imports this module: what a program does to arrays in place.
 buffers: Any = None
@@ -469,6 +469,8 @@ class Traced:
                 return found
             index = plain_index(index)
         result = self.level.process(GETITEM, (self,), {"index": index})
+        if self.root:
+            carry(result, self, lambda y: y[index])
         # A basic index gives a view (a number if it names one entry); handles know that themselves.
         if type(result) is Traced and (result.value.shape or type(index) is tuple) and not self.level.is_buffers:
             self._note_view(result, index)

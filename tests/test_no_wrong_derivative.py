@@ -57,6 +57,10 @@ POINTS: dict[str, tuple[Any, Any, Any, Any]] = {
     "hypot squared": (lambda x: np.hypot(x[0], x[1]) ** 2, Z2, [0, 0], 2 * np.eye(2)),
     "abs squared": (lambda x: np.sum(np.abs(x) ** 2), np.array([0.0, 2.0]), [0, 4], 2 * np.eye(2)),
     "complex modulus squared": (lambda x: np.abs(x[0] + 1j * x[1]) ** 2, Z2, [0, 0], 2 * np.eye(2)),
+    "squares of chosen and reshaped roots": (
+        lambda x: (sum(v**2 for v in np.abs(x)) + np.sum(np.abs(x).reshape(2, 1).T ** 2)
+                   + np.sum(np.sqrt(x * x)[::-1] ** 2)),
+        np.array([0.0, 2.0]), [0, 12], 6 * np.eye(2)),
     "std squared": (lambda x: np.std(x) ** 2, np.full(2, 0.1), [0, 0], [[0.5, -0.5], [-0.5, 0.5]]),
     "sqrt squared": (lambda x: np.sum(np.sqrt(x) ** 2), np.array([0.0, 4.0]), [1, 1], np.zeros((2, 2))),
     "root that was written to": (lambda x: _replaced(np.abs(x), 3 * x[1]), np.array([0.0, 2.0]), [0, 40],

@@ -21,6 +21,7 @@ from diffkit.buffers.writes import overwrite, prepare, refuse_plain, setitem, wr
 from diffkit.errors import UnsupportedArgumentError
 from diffkit.refusals import unknown
 from diffkit.rules.kinds import FUNCTIONS, answers
+from diffkit.rules.roots import carry
 from diffkit.rules.writing import SETITEM, in_order
 from diffkit.traced import Traced, array, layout, plain_index
 
@@ -157,6 +158,8 @@ def _connect(result: Any, source: Traced, func: Any, args: tuple[Any, ...], kwar
     if (type(result) is Traced and result is not source and getattr(result, "source", None) is None
             and isinstance(layout(result), np.ndarray)):
         link(result, source, func, args, kwargs)
+        if source.root:
+            carry(result, source, lambda y: func(y, *args, **kwargs))
 
 
 # --- functions that write ------------------------------------------------------------------------

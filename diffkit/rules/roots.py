@@ -36,6 +36,13 @@ def _parts(x: Any) -> Any:
     return np.array(x) if isinstance(x, np.ndarray) else x
 
 
+def carry(part: Any, y: Any, choose: Callable[[Any], Any]) -> None:
+    """Note that ``part`` is ``choose(y)``: some of y's entries, or all in another shape."""
+    _, square, dead, *args = y.root
+    if is_traced(part) and not part.level.is_buffers:
+        part.root = object(), lambda *args: choose(square(*args)), None if dead is None else choose(dead), *args
+
+
 def squared(y: Any, other: Any, multiply: Callable[[], Any]) -> Any:
     """y * other for two traced values with notes; ``multiply`` gives the plain product."""
     _, square, dead, *args = y.root
