@@ -142,11 +142,11 @@ class Emitter:
     def _write(self, output: tree.Structure) -> None:
         names = [self._names[item.number] for item in self.program.inputs]
         body: list[str] = []
+        steps = self._steps()
         slots = [f"b{i}" for i in range(len(self.plan.slots))]
         body.append(f"{', '.join(names)}{',' * (len(names) == 1)} = inputs" if names else "")
         if slots:
             body.append(f"{', '.join(slots)}{',' * (len(slots) == 1)} = slots = take()")
-        steps = self._steps()
         steps += self._watch()
         steps += self._mode(False)
         body += steps

@@ -385,7 +385,7 @@ def differs(function: Callable[..., Any], inputs: list[Any], values: list[Any], 
     return ""
 
 
-def compile(f: Callable[..., Any], backend: str = "numpy", check: bool = True, limit: int = 100_000) -> Compiled:
+def compile(f: Callable[..., Any], backend: str = "numpy", check: bool = True, limit: int = 200_000) -> Compiled:
     """f as straight-line NumPy source, recorded once for each signature and path.
 
     Parameters

@@ -266,12 +266,26 @@ def test_what_is_nothing_for_machine_code_stays_with_numpy():
     assert c.reason == "runs as NumPy source: nothing in it is for machine code"
 
 
+def test_long_loops_are_cut_where_they_repeat():
+    def f(x, v, k):
+        for step in range(150):
+            x, v = x + 0.01 * v, v - 0.01 * (k * np.sin(x) + 0.1 * v * abs(v)) + (1e-3 if step % 50 == 7 else 0.0)
+        return x * v + np.float32(2.0)
+
+    gradient = dk.value_and_grad(f, (0, 1, 2))
+    c = compile_(gradient)
+    calls = (0.5, -0.2, 1.3), (1.5, 0.3, 0.7)
+    for args in calls:
+        close(c(*args), gradient(*args))
+    assert c.reason == "" and c.source.count("\n") > 3000
+
+
 def test_long_programs_stay_with_numpy(monkeypatch):
     monkeypatch.setattr("diffkit.compiling.native.emit.MOST_OPERATIONS", 50)
 
     def f(x):
-        for _ in range(100):
-            x = np.sin(x) + 0.1
+        for k in range(100):
+            x = np.sin(x) + 0.1 * k
         return x
 
     c = compile_(f)

@@ -219,6 +219,12 @@ class Code:
         self.put(f"{(address := self.fresh())} = load ptr, ptr {place}")
         return address
 
+    def table_entry(self, table: str, position: int) -> str:
+        """An entry of a table of 32-bit integers."""
+        self.put(f"{(where := self.fresh())} = getelementptr i32, ptr {table}, i32 {position}")
+        self.put(f"{(entry := self.fresh())} = load i32, ptr {where}")
+        return entry
+
     def any_lane(self, condition: Value) -> Value:
         """Whether a truth value holds in any lane, as one number."""
         if not self.width:

@@ -24,9 +24,10 @@ import numpy as np
 from diffkit import tree
 from diffkit.compiling.emit import _INFIX, Emitter
 from diffkit.compiling.native.calls import routine_of
+from diffkit.compiling.native.chunks import WHOLE, Chunk, connect, cut
 from diffkit.compiling.native.layout import Layout
 from diffkit.compiling.native.machine import engine
-from diffkit.compiling.native.routine import MET_NAN, Routine
+from diffkit.compiling.native.routine import MET_NAN, Routine, Scratch
 from diffkit.compiling.native.stages import Group, Job, Stager, group
 from diffkit.compiling.optimise import uniform
 from diffkit.compiling.plan import WRITES, Plan, _write_in_place, order, takes_out
@@ -70,9 +71,6 @@ class NativeEmitter(Emitter):
         groups, jobs = group(plan.steps, self.layout, self.outs)
         if not jobs:
             raise Refused("nothing in it is for machine code")
-        longest = max(len(found.steps) for found in groups if found.is_native)
-        if longest > MOST_OPERATIONS:
-            raise Refused(f"machine code would have {longest} operations in a row, more than {MOST_OPERATIONS}")
         plan.steps = [step for found in groups for step in found.steps]
         _write_in_place(plan, self.outs)
         made = {step.item.number: found for found in groups for step in found.steps if step.question is None}
@@ -235,8 +233,12 @@ class NativeEmitter(Emitter):
         for number, home in native.homes.items():
             self._names[number] = self.name(self.program.items[home])
         numbering = {id(question): i for i, (_, question) in enumerate(self.program.questions)}
+        scratch = self._cut(native)
         made = Routine(native.group.stages, native.arguments, native.homes, native.stored, native.results,
-                       self.layout, numbering, engine().has_fma)
+                       self.layout, numbering, engine().has_fma, scratch)
+        if made.written > MOST_OPERATIONS:
+            raise Refused(f"machine code would have {made.written} different operations in a row, "
+                          f"more than {MOST_OPERATIONS}")
         self.assembled.append(made.assembly)
         self.namespace[name], was_kept = routine_of(made.assembly)
         self.were_kept &= was_kept
@@ -248,6 +250,9 @@ class NativeEmitter(Emitter):
                     and item.number not in self._storage and not self._is_native(item):
                 text = f"{self.function('laid_out', laid_out)}({text}, {self.constant(item.value)})"
             given.append(text)
+        if scratch is not None:
+            self.plan.slots.append(np.empty(scratch.size))
+            given.append(f"b{len(self.plan.slots) - 1}")
         lines.append(f"r = {name}({', '.join(given)})")
         asked = any(job.role in ("ask", "check") or job.is_checked
                     for stage in native.group.stages for job in stage.jobs)
@@ -259,6 +264,24 @@ class NativeEmitter(Emitter):
         if native.results:
             lines.append(f"{', '.join(self.name(item) for item in native.results)} = r")
         return lines
+
+    def _cut(self, native: Native) -> Scratch | None:
+        """Long stretches of plain numbers as chunks."""
+        scratch = Scratch()
+        for stage in native.group.stages:
+            if not stage.domain and len(stage.jobs) >= WHOLE:
+                scratch.parts[id(stage)] = cut(stage.jobs, self.layout, native.stored)
+        chunks = [part for parts in scratch.parts.values() for part in parts if isinstance(part, Chunk)]
+        if not chunks:
+            return None
+        inside = {job.item.number for chunk in chunks for job in chunk.jobs}
+        wanted = {item.number for item in native.results}
+        for stage in native.group.stages:
+            for job in stage.jobs:
+                if job.role in ("ask", "check") or job.item.number not in inside:
+                    wanted |= {self.layout.root(item).number for item in (job.item, *job.item.args)}
+        connect(chunks, wanted)
+        return scratch
 
     def _is_native(self, item: Item) -> bool:
         return item.number in self.made

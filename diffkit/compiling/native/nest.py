@@ -399,7 +399,7 @@ class Nest:
             return number
         root = self.routine.layout.root(arg)
         if root.kind != "array":
-            return c.splat(self.routine.numbers[root.number])
+            return c.splat(self.routine.number(root))
         walk = self.reads.get((id(job), arg.number))
         if walk is None:
             return self.values[root.number]

@@ -84,7 +84,7 @@ def operation(item: Item) -> Write | None:
         return _power(item)
     if item.params and name not in ("astype", "special.erf"):
         return None
-    size = int(np.prod(item.shape))
+    size = np.size(item.value)
     kind = _loop_kind(item)
     if name in ("astype", "stop_gradient", "positive"):
         own = kind_of(item)
@@ -145,7 +145,7 @@ def _power(item: Item) -> Write | None:
     number = plain(exponent.value) if exponent.source == "constant" and exponent.kind != "array" else None
     if number is not None and number in (1, 2, 3, 4, 5, -1, 0.5):
         return lambda c, args: _small_power(c, c.convert(args[0], kind), float(number))
-    if int(np.prod(item.shape)) > LIBRARY_SIZE:
+    if np.size(item.value) > LIBRARY_SIZE:
         return None
     return lambda c, args: function(c, "power", [c.convert(arg, kind) for arg in args])
 

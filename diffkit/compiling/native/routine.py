@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.compiling.native.chunks import Chunk
 from diffkit.compiling.native.code import Code, Value
 from diffkit.compiling.native.layout import Layout
 from diffkit.compiling.native.nest import Nest
@@ -50,7 +51,8 @@ class Routine:
     """
 
     def __init__(self, stages: list[Stage], arguments: list[Item], homes: dict[int, int], stored: set[int],
-                 results: list[Item], layout: Layout, numbering: dict[int, int], has_fma: bool) -> None:
+                 results: list[Item], layout: Layout, numbering: dict[int, int], has_fma: bool,
+                 scratch: Scratch | None = None) -> None:
         self.layout = layout
         self.homes = homes
         self.stored = stored
@@ -60,6 +62,10 @@ class Routine:
         self.pointers: dict[int, str] = {}
         self._exits: list[str] = []
         self._constants: dict[int, Any] = {}
+        self._functions: list[str] = []
+        self._results = results
+        self._scratch = scratch
+        self.written = 0
         self._numbering = numbering
         self._has_checks = any(
             job.role == "check" or job.is_checked for stage in stages for job in stage.jobs)
@@ -68,16 +74,14 @@ class Routine:
             if stage.domain:
                 Nest(self, stage).write()
             else:
-                for job in stage.jobs:
-                    self._plain_job(job)
+                self._plain_stage(stage)
         self._close(results)
 
     @property
     def assembly(self) -> str:
-        declared = sorted(self.code.declared)
-        body = self.code.lines
-        return "\n".join([*declared, "define ptr @NAME(ptr %self, ptr %args, i64 %count) {", "entry:",
-                          *self.cells, *body, *self._exits, "}", ""])
+        return "\n".join([*sorted(self.code.declared), *self._functions,
+                          "define ptr @NAME(ptr %self, ptr %args, i64 %count) {", "entry:",
+                          *self.cells, *self.code.lines, *self._exits, "}", ""])
 
     # --- the frame -------------------------------------------------------------------------------
     def _open(self, arguments: list[Item]) -> None:
@@ -95,6 +99,13 @@ class Routine:
                 self.pointers[item.number] = f"%data{i}"
             else:
                 self.numbers[item.number] = self._load(f"%inside{i}", kind_of(item))
+
+        if self._scratch is not None:
+            i = len(arguments)
+            c.put(f"%slot{i} = getelementptr ptr, ptr %args, i64 {i}")
+            c.put(f"%object{i} = load ptr, ptr %slot{i}")
+            c.put(f"%inside{i} = getelementptr i8, ptr %object{i}, i64 {_HEADER}")
+            c.put(f"%scratch = load ptr, ptr %inside{i}")
 
     def cell(self, kind: str, start: str = "") -> str:
         """A variable of the routine."""
@@ -166,8 +177,8 @@ class Routine:
     def _object(self, item: Item) -> str:
         """A Python object for a number: Python's float, or NumPy's scalar."""
         c = self.code
-        value, kind = self.numbers[item.number], kind_of(item)
-        value = c.convert(value, kind)
+        kind = kind_of(item)
+        value = c.convert(self.number(item), kind)
         name = c.fresh()
         if item.kind == "weak":
             c.put(f"{name} = call ptr {c.table('PyFloat_FromDouble')}(double {value.text})")
@@ -182,6 +193,67 @@ class Routine:
         return name
 
     # --- plain numbers -----------------------------------------------------------------------------
+    def _plain_stage(self, stage: Stage) -> None:
+        parts = self._scratch.parts.get(id(stage)) if self._scratch is not None else None
+        functions: dict[Any, str] = {}
+        for part in parts or stage.jobs:
+            if isinstance(part, Chunk):
+                self._call_chunk(part, functions)
+            else:
+                self.written += 1
+                self._plain_job(part)
+
+    def _call_chunk(self, chunk: Chunk, functions: dict[Any, str]) -> None:
+        """Put what a chunk needs where it looks for it, call it, and note where its numbers are."""
+        c = self.code
+        c.width = 0
+        scratch = self._scratch
+        assert scratch is not None
+        for item in chunk.given:
+            if item.number not in scratch.filled:
+                scratch.filled.add(item.number)
+                self._put_number(self.plain_value(item), scratch.place(item))
+        name = functions.get(chunk.key)
+        if name is None:
+            name = functions[chunk.key] = f"@chunk{len(self._functions)}"
+            self._functions.append(self._chunk_function(chunk, name))
+            self.written += len(chunk.jobs)
+        places = [scratch.place(item) for item in (*chunk.given, *chunk.found)]
+        table = f"{name}.places{len(self._functions)}"
+        self._functions.append(f"{table} = internal constant [{len(places)} x i32] "
+                               f"[{', '.join(f'i32 {place}' for place in places)}]")
+        c.put(f"call void {name}(ptr %scratch, ptr {table}, ptr %table)")
+        scratch.filled |= {item.number for item in chunk.found}
+
+    def _chunk_function(self, chunk: Chunk, name: str) -> str:
+        inner = Routine.__new__(Routine)
+        inner.__dict__.update(self.__dict__)
+        c = inner.code = Code(self.code.has_fma, ENTRIES)
+        inner.numbers, inner.stored, inner._scratch = {}, set(), None
+        for i, item in enumerate(chunk.given):
+            value = self._loaded(c, c.table_entry("%places", i), kind_of(item))
+            inner.numbers[item.number] = value
+        for job in chunk.jobs:
+            inner._plain_job(job)
+        for i, item in enumerate(chunk.found, len(chunk.given)):
+            value = c.convert(inner.numbers[item.number], "d")
+            place = c.table_entry("%places", i)
+            c.put(f"{(where := c.fresh())} = getelementptr double, ptr %scratch, i32 {place}")
+            c.put(f"store double {value.text}, ptr {where}, align 8")
+        self.code.declared |= c.declared
+        return "\n".join([f"define internal void {name}(ptr %scratch, ptr %places, ptr %table) noinline {{", "entry:",
+                          *c.lines, "  ret void", "}"])
+
+    @staticmethod
+    def _loaded(c: Code, place: str, kind: str) -> Value:
+        c.put(f"{(where := c.fresh())} = getelementptr double, ptr %scratch, i32 {place}")
+        return c.convert(c.give("d", f"load double, ptr {where}, align 8"), kind)
+
+    def _put_number(self, value: Value, place: int) -> None:
+        c = self.code
+        c.put(f"{(where := c.fresh())} = getelementptr double, ptr %scratch, i32 {place}")
+        c.put(f"store double {c.convert(value, 'd').text}, ptr {where}, align 8")
+
     def _plain_job(self, job: Job) -> None:
         c = self.code
         c.width = 0
@@ -226,9 +298,21 @@ class Routine:
             return number
         place = self.layout.place(item)
         known = self.numbers.get(place.root.number)
-        if known is not None and place.root.value.size == 1:
+        if known is None and self._scratch is not None and place.root.number in self._scratch.filled:
+            return self._loaded(self.code, str(self._scratch.place(place.root)), kind_of(place.root))
+        if known is not None and (place.root.kind != "array" or place.root.value.size == 1):
             return known
         return self._load(self.at(place.root.number, place.offset), kind_of(item))
+
+    def number(self, item: Item) -> Value:
+        """A number that was computed here or given."""
+        known = self.numbers.get(item.number)
+        if known is None:
+            assert self._scratch is not None
+            width, self.code.width = self.code.width, 0
+            known = self._loaded(self.code, str(self._scratch.place(item)), kind_of(item))
+            self.code.width = width
+        return known
 
     def constant_number(self, item: Item) -> Any:
         """The number that a constant is, or is full of."""
@@ -293,6 +377,22 @@ class Routine:
 
     def loop(self, count: int, step: int = 1) -> Loop:
         return Loop(self, count, step)
+
+
+class Scratch:
+    """The array through which chunks pass numbers: a place for each."""
+
+    def __init__(self) -> None:
+        self.parts: dict[int, list[Job | Chunk]] = {}
+        self.filled: set[int] = set()
+        self._places: dict[int, int] = {}
+
+    def place(self, item: Item) -> int:
+        return self._places.setdefault(item.number, len(self._places))
+
+    @property
+    def size(self) -> int:
+        return len(self._places)
 
 
 class Loop:

@@ -102,14 +102,14 @@ def group(steps: list[Step], layout: Layout, outs: list[Item]) -> tuple[list[Gro
     """Groups in order, and the job of each step in machine code (by item, or by question)."""
     jobs: dict[int, Job] = {}
     phases: dict[int, int] = {}  # of an item's memory
-    wanted = _wanted_views(steps, layout, outs)
+    found = [job_of(step, layout) for step in steps]
+    wanted = _wanted_views(steps, found, layout, outs)
     placed: list[tuple[int, Step]] = []
     asked = 0
-    for step in steps:
+    for step, job in zip(steps, found):
         item = step.item
         if step.question is None and layout.is_view(item) and item.kind == "array" and item.number not in wanted:
             continue  # walked through where it is used
-        job = job_of(step, layout)
         after = max((_phase(arg, phases, layout, job is not None)
                      for arg in ((item,) if step.question else item.args)), default=0)
         if step.question is not None:
@@ -134,12 +134,12 @@ def _phase(arg: Item, phases: dict[int, int], layout: Layout, is_native: bool) -
     return phases.get(number, 0)
 
 
-def _wanted_views(steps: list[Step], layout: Layout, outs: list[Item]) -> set[int]:
+def _wanted_views(steps: list[Step], jobs: list[Job | None], layout: Layout, outs: list[Item]) -> set[int]:
     """Views that something else than machine code looks at."""
     wanted: set[int] = set()
     waiting = [out for out in outs if out.kind == "array"]
-    for step in steps:
-        if job_of(step, layout) is None:
+    for step, job in zip(steps, jobs):
+        if job is None:
             waiting += (step.item,) if step.question else step.item.args
     while waiting:
         item = waiting.pop()
