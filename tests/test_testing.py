@@ -182,7 +182,7 @@ def test_the_report_as_json_and_html():
     report = check_gradients(smooth, X)
     data = json.loads(report.to_json())
     assert data["agree"] is True and set(data["comparisons"]) == {"first order", "second order"}
-    assert len(data["properties"]) == 5
+    assert len(data["properties"]) == 7
     assert report.to_html().startswith("<!DOCTYPE html>") and 'class="verdict right"' in report.to_html()
     assert report.to_html().count("<style>") == 1 and "<svg" not in report.to_html()
     with pytest.raises(TypeError):

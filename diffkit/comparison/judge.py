@@ -92,7 +92,7 @@ def judge(problem: Problem, witnesses: Sequence[Witness], referee: Witness | Non
         undecided = undecided & np.any(list(wrong.values()), axis=0)
     if differences is not None and wrong.get(differences.method, none).any():
         wrong[differences.method] &= ~confirmed_by_f(problem, wrong[differences.method], reference,
-                                                        np.asarray(differences.value))
+                                                        np.asarray(differences.value), words == NOISY)
         undecided = undecided & np.any(list(wrong.values()), axis=0)
     kinked = live & (words == KINK)
     if kinked.any():

@@ -271,6 +271,9 @@ def _numeric(problem: Problem, method: str) -> Witness:
     at = problem.raised() if problem.low_precision else problem
     counted = Counted(at.f)
     at = dataclasses.replace(at, f=counted)
+    complex_in = any(np.iscomplexobj(leaf) for leaf in at.moving.leaves)
+    if complex_in and any(np.iscomplexobj(out) for out in problem.outs) and method != "complex-step":
+        return _holomorphic(problem, at, method, counted)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         found, seconds = _timed(
@@ -288,6 +291,38 @@ def _numeric(problem: Problem, method: str) -> Witness:
     result.note = ", ".join(f"{np.sum(words == word)} of {words.size} entries: {word}" if words.size > 1 else word
                             for word in seen)
     return result
+
+
+def _holomorphic(problem: Problem, at: Problem, method: str, counted: Counted) -> Witness:
+    """Differences along the real and the imaginary axis, which are one derivative where Cauchy-Riemann holds."""
+    from diffkit import numeric
+
+    leaves = [np.asarray(leaf) for leaf in at.moving.leaves]
+
+    def parts(both: tuple[list[Array], list[Array]]) -> Any:
+        moved = [np.asarray(re if im is None else re + 1j * im).astype(leaf.dtype)[()]
+                 for re, im, leaf in zip(*both, leaves)]
+        return at.flat_call(moved)
+
+    given = [leaf.real.copy() for leaf in leaves], [leaf.imag.copy() for leaf in leaves]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found, seconds = _timed(lambda: numeric.jacobian(parts, given, scheme=SCHEMES[method]))
+
+    def halves(field: Any) -> tuple[Array, Array]:
+        blocks = [np.reshape(block, (problem.rows, -1)) for block in tree.flatten(field)[0]]
+        middle = len(blocks) // 2
+        return np.concatenate(blocks[:middle], axis=1), np.concatenate(blocks[middle:], axis=1)
+
+    (real, imaginary), (claim, other) = halves(found.value), halves(found.error)
+    words, beside = halves(found.status)
+    gap = np.abs(real + 1j * imaginary)
+    if (gap > 4 * (claim + other) + 1e-6 * np.abs(real)).any():
+        return Witness(method, NUMERIC, SKIPPED, "the derivatives along the real and the imaginary axis differ: f is "
+                                                 "not holomorphic here, and has no one complex derivative")
+    words = np.where(words == "ok", beside, words)
+    return Witness(method, NUMERIC, value=real, answer=problem.containers(real), claim=claim + other, words=words,
+                   left=real, right=real, evaluations=counted.count, seconds=seconds, exact=False)
 
 
 def _timed(call: Callable[[], Any]) -> tuple[Any, float]:

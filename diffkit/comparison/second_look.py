@@ -20,8 +20,12 @@ _MOST, _IN_A_ROW = 24, 4
 _NEARER = 0.1
 
 
-def confirmed_by_f(problem: Problem, wrong: Array, reference: Array, claimed: Array) -> Array:
-    """Entries of ``wrong`` where evaluations of f support the reference, not ``claimed``, at some range of steps."""
+def confirmed_by_f(problem: Problem, wrong: Array, reference: Array, claimed: Array,
+                   rough: Array) -> Array:
+    """Entries of ``wrong`` where evaluations of f support the reference, not ``claimed``, at some range of steps.
+
+    Where f is ``rough`` no step can tell two slopes that are near each other apart.
+    """
     found = np.zeros(wrong.shape, bool)
     columns = np.flatnonzero(wrong.any(axis=0))
     if len(columns) > _MOST or problem.low_precision or np.iscomplexobj(problem.point):
@@ -33,6 +37,7 @@ def confirmed_by_f(problem: Problem, wrong: Array, reference: Array, claimed: Ar
         with np.errstate(all="ignore"):
             right = reference[:, column]
             gap = np.abs(claimed[:, column] - right)
+            gap = np.where(rough[:, column], np.inf, gap)
             near = np.abs(slopes - right) <= np.minimum(0.05 * np.abs(right), _NEARER * gap)
         near &= reference[:, column] != 0
         runs = np.lib.stride_tricks.sliding_window_view(near, _IN_A_ROW, axis=0).all(axis=-1).any(axis=0)

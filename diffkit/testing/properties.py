@@ -3,6 +3,8 @@
     adjoint      <w, J v> = <Jᵀ w, v>                  forward and reverse are one Jacobian
     linearity    J(a v + b t) = a J v + b J t          tangents; likewise cotangents
     modes        uᵀ H v in the four pairs of modes      and in the order v, u: symmetry
+    repetition   the same derivative, bit for bit       when it is asked twice
+    Euler        J x = d f                              where f(k x) = k^d f(x) is seen to hold
     Taylor       |f(x + h u) - f - h f' - …| ~ h^k      slopes 1, 2, 3 in log-log
 
 All but the last hold up to rounding, and the rounding is measured: the gap of an identity is
@@ -21,11 +23,15 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.comparison.guard import Overtime, Watch
 from diffkit.errors import DiffkitError
 from diffkit.testing.directions import Array, Flat, direction, magnitude, nudged, pairing
 from diffkit.transforms import grad, jvp, vjp
 
 _UNITS = 64.0
+#: Seconds for one call of f away from the point.
+_ONE_CALL = 1.0
+EULER, TAYLOR = "Euler: J x = d f", "Taylor remainders"
 _NUDGES = (1, -2, 3)
 
 
@@ -60,10 +66,75 @@ def properties(flat: Flat, order: int, modes: Sequence[str], seed: int) -> list[
     if "reverse" in modes:
         found.append(_held("pullback is linear", flat, (x, w, weights, t), lambda x, w, weights, t: _linear(
             vjp(flat, *x)[1], w, weights, t), lambda: 5 * _excuse(flat, w, t, seed)))
+    found.append(_repeated(flat, t, w, modes))
+    if flat.is_real:
+        found.append(_euler(flat, modes))
     if order >= 2 and flat.is_real:
         found.append(_held("second order in every pair of modes", flat, (x, t, others), lambda x, u, v: _pairs(
             flat.projected(w), x, u, v, modes), lambda: _excuse(_gradient(flat, w), t, others, seed)))
     return found
+
+
+def _repeated(flat: Flat, tangents: Sequence[Array], weights: Sequence[Array], modes: Sequence[str]) -> Property:
+    """The derivative of every mode, asked twice: equal in every bit."""
+    name, gap, scale = "the same derivative twice", 0.0, 0.0
+    try:
+        with np.errstate(all="ignore"):
+            for mode in modes:
+                first, again = (jvp(flat, tuple(flat.leaves), tuple(tangents))[1] if mode == "forward" else
+                                vjp(flat, *flat.leaves)[1](tuple(weights)) for _ in range(2))
+                for a, b in zip(first, again):
+                    if not np.array_equal(a, b, equal_nan=True):
+                        gap = max(gap, float(np.max(np.nan_to_num(np.abs(a - b), nan=np.inf))))
+                    scale = max(scale, float(np.max(np.abs(a), initial=0.0)))
+    except DiffkitError as error:
+        return Property(name, None, np.nan, np.nan, str(error.what).splitlines()[0])
+    return Property(name, gap == 0, gap, 0.0, f"largest entry {scale:.6g}")
+
+
+def _euler(flat: Flat, modes: Sequence[str]) -> Property:
+    """J x = d f where f is homogeneous of degree d in all arguments, as its values at 2 x, 3 x and x/2 tell."""
+    degree = _degree(flat)
+    if degree is None:
+        return Property(EULER, None, np.nan, np.nan, "f is not homogeneous")
+
+    def ask(x: Sequence[Array]) -> tuple[float, float, str]:
+        outs = flat(*x)
+        weights = [np.where(out < 0, -1.0, 1.0).astype(out.dtype)[()] for out in outs]
+        pushed = pairing(weights, jvp(flat, tuple(x), tuple(x))[1]) if "forward" in modes else \
+            pairing(vjp(flat, *x)[1](tuple(weights)), x)
+        gradient = vjp(flat, *x)[1](tuple(weights)) if "reverse" in modes else ()
+        scale = magnitude(gradient, x) + abs(pushed) + abs(degree) * pairing(weights, outs)
+        text = f"{pushed:.6g}, and f is homogeneous of degree {degree:g}"
+        return pushed - degree * pairing(weights, outs), scale, text
+
+    return _held(EULER, flat, (flat.leaves,), ask, lambda: 0.0)
+
+
+def _degree(flat: Flat) -> float | None:
+    """d with f(k x) = k^d f(x) for k = 2, 3 and 1/2, if it is a half of a whole number."""
+    size = np.concatenate([np.ravel(out) for out in flat.outs])
+    if not np.all(np.isfinite(size)) or not np.any(size):
+        return None
+    degrees = []
+    with np.errstate(all="ignore"):
+        for k in (2.0, 3.0, 0.5):
+            try:
+                with Watch(_ONE_CALL, _ONE_CALL) as watch:  # f may run for ever there
+                    scaled = watch.timed(flat)(*(np.asarray(leaf * k).astype(leaf.dtype)[()] for leaf in flat.leaves))
+            except (Exception, Overtime):  # k x is outside f's domain
+                return None
+            moved = np.concatenate([np.ravel(out) for out in scaled])
+            if moved.shape != size.shape:
+                return None
+            largest = int(np.argmax(np.abs(size)))
+            degree = np.log(moved[largest] / size[largest]) / np.log(k)
+            if not np.isfinite(degree) or not np.all(np.abs(moved - k**degree * size) <= 1e3 * flat.epsilon * np.max(
+                    np.abs(moved))):
+                return None
+            degrees.append(float(degree))
+    half = round(2 * degrees[0]) / 2
+    return half if all(abs(degree - half) <= 1e4 * flat.epsilon for degree in degrees) else None
 
 
 def _gradient(flat: Flat, weights: Sequence[Array]) -> Flat:
@@ -179,11 +250,11 @@ def taylor(flat: Flat, order: int, modes: Sequence[str], seed: int) -> Property 
                 derivative = _along(derivative, mode)
             slopes = _slopes(line, terms, 32 * flat.epsilon)
     except DiffkitError as error:
-        return Property("Taylor remainders", None, np.nan, np.nan, str(error.what).splitlines()[0])
+        return Property(TAYLOR, None, np.nan, np.nan, str(error.what).splitlines()[0])
     words = ["exact" if s is None else f"{s:.2f}" for s in slopes]
     fit = all(s is None or s > k + 0.8 for k, s in enumerate(slopes))
     wanted = ", ".join(str(k + 1) for k in range(len(slopes)))
-    return Property("Taylor remainders", fit or None, np.nan, np.nan,
+    return Property(TAYLOR, fit or None, np.nan, np.nan,
                     f"slopes {', '.join(words)} (expected {wanted})")
 
 
