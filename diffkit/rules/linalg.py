@@ -107,12 +107,33 @@ def _second_cofactors(a: Any, t: Any) -> Any:
 
 
 def _third_cofactors(a: Any, t: Any, r: Any) -> Any:
-    """The derivative of the second cofactors, for regular matrices: by the inverse."""
+    """The derivative of the second cofactors: by the inverse, for a (nearly) singular matrix without it."""
+    s = np.linalg.svd(a, compute_uv=False)
+    if s.shape[-1] and bool(np.any(s[..., -1] <= 1e-5 * s[..., 0])):
+        return _third_of_singular(a, t, r)
     b = INV(a)
     bt, br = b @ t, b @ r
     p, q = (np.sum(diagonal_of(x), axis=-1)[..., None, None] for x in (bt, br))
     mixed = np.sum(diagonal_of(bt @ br), axis=-1)[..., None, None]
     return DET(a)[..., None, None] * swap((p * q - mixed) * b - q * (bt @ b) - p * (br @ b) + (bt @ br + br @ bt) @ b)
+
+
+def _third_of_singular(a: Any, t: Any, r: Any) -> Any:
+    """From products of all singular values but three, as ``_second_cofactors``.
+
+    The third derivative along T, R, Q is the sum over different i, j, k of p_ijk times the sum
+    over permutations m of sign(m) T_i,m(i) R_j,m(j) Q_k,m(k).
+    """
+    u, s, vh, unit = _basis(a)
+    t, r = swap(u) @ t @ swap(vh), swap(u) @ r @ swap(vh)
+    one = np.eye(s.shape[-1], dtype=bool)
+    different = ~(one[:, :, None] | one[:, None, :] | one[None, :, :])
+    left_out = one[:, None, None] | one[None, :, None] | one[None, None, :]
+    p = np.prod(np.where(left_out, 1, s[..., None, None, None, :]), axis=-1) * different
+    lines = np.einsum("...ijk,...ii,...jj->...k", p, t, r) - np.einsum("...ijk,...ij,...ji->...k", p, t, r)
+    rest = (np.einsum("...ijk,...ij,...jk->...ki", p, t, r) + np.einsum("...ijk,...ik,...ji->...kj", p, t, r)
+            - np.einsum("...ijk,...ik,...jj->...ki", p, t, r) - np.einsum("...ijk,...ii,...jk->...kj", p, t, r))
+    return (unit * (u @ (lines[..., None] * one + rest) @ vh)).astype(np.result_type(a, t, r))
 
 
 COFACTORS = general(_cofactors, name="cofactors",

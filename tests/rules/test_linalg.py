@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sympy
 from array_checks import central, check
 
 import diffkit as dk
@@ -114,6 +115,25 @@ def test_determinant_third_order():
     a, t = SQUARE, rng.normal(size=(3, 3))
     third = dk.derivative(lambda s: L.det(a + s * t), 3)(0.3)
     assert abs(third - 6 * L.det(t)) < 1e-11
+
+
+@pytest.mark.parametrize("a", [np.ones((3, 3)), np.zeros((3, 3)), np.ones((4, 4)), np.diag([1.0, 2.0, 0.0, 0.0]),
+                               np.diag([1.0, 2.0, 3.0, 0.0]), np.diag([3.0, -1.0, 2.0, 5.0])], ids=str)
+def test_third_derivative_of_any_determinant(a):
+    """Of the polynomial det(a + x t + y r + z q): the coefficient of x y z, by SymPy in whole numbers."""
+    t, r, q = (rng.integers(-2, 3, a.shape).astype(float) for _ in range(3))
+    x = sympy.symbols("x:3")
+    matrix = sum((s * sympy.Matrix(m.astype(int)) for s, m in zip(x, (t, r, q))), sympy.Matrix(a.astype(int)))
+    expected = float(sympy.expand(matrix.det(method="berkowitz")).coeff(x[0]).coeff(x[1]).coeff(x[2]).subs(
+        dict.fromkeys(x, 0)))
+
+    def slope(a):
+        return np.sum(dk.grad(L.det)(a) * t)
+
+    found = (dk.jvp(lambda a: dk.jvp(slope, (a,), (r,))[1], (a,), (q,))[1],
+             np.sum(dk.grad(lambda a: np.sum(dk.grad(slope)(a) * r))(a) * q),
+             np.sum(dk.grad(lambda a: dk.jvp(slope, (a,), (r,))[1])(a) * q))
+    assert np.max(np.abs(np.array(found) - expected)) <= 1e-12 * max(1, abs(expected))
 
 
 def test_log_determinant_of_a_singular_matrix_is_nan():
