@@ -9,6 +9,7 @@ programs and batches of derivatives need nothing more.
 ``level``     the interpreter: dispatch, questions about values, writes in place
 ``operands``  bringing operands with and without the batch axis to one form
 ``rows``      for each row of the table: how it is done for all examples at once
+``units``     batches of unit vectors, which stay sparse while nothing mixes their entries
 ``gathering`` an index that differs between the examples
 
 A row that is not stated runs example by example (``BatchLevel.looped`` counts them).  What
@@ -19,5 +20,6 @@ runs the function example by example.  Slower, never wrong.
 
 from diffkit.batching.gathering import gather
 from diffkit.batching.level import BatchLevel, NotBatched
+from diffkit.batching.units import UnitLevel
 
-__all__ = ["BatchLevel", "NotBatched", "gather"]
+__all__ = ["BatchLevel", "NotBatched", "UnitLevel", "gather"]

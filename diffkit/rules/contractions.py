@@ -26,6 +26,8 @@ def _matmul_left(g: Any, a: Any, b: Any) -> Any:
     """g_ij b_kj, for vectors and stacks of matrices too."""
     if b.ndim == 1:
         return g[..., None] * b
+    if a.ndim == 1 and b.ndim == 2:
+        return b @ g
     if a.ndim == 1:  # summed over b's stack
         return np.sum(np.reshape(_times_vector(b, g), (-1, b.shape[-2])), axis=0)
     return g @ _swap(b)
@@ -35,6 +37,8 @@ def _matmul_right(g: Any, a: Any, b: Any) -> Any:
     """a_ki g_kj, for vectors and stacks of matrices too."""
     if a.ndim == 1:
         return a[:, None] * g[..., None, :] if b.ndim > 1 else g * a
+    if b.ndim == 1 and a.ndim == 2:
+        return a.T @ g
     if b.ndim == 1:
         return np.sum(np.reshape(_times_vector(_swap(a), g), (-1, a.shape[-1])), axis=0)
     return _swap(a) @ g

@@ -52,22 +52,31 @@ def images(linear: Linear, shape: tuple[int, ...], dtype: Any, width: int, value
     size = math.prod(shape)
     chunks = []
     for start in range(0, size, max(width, 1)):
-        chunks.append(along(linear, basis(shape, dtype, start, min(start + max(width, 1), size), value)))
+        stop = min(start + max(width, 1), size)
+        chunks.append(along(linear, basis(shape, dtype, start, stop, value), unit=(start, value)))
     if len(chunks) == 1:
         return chunks[0]
     return [np.concatenate(parts) for parts in zip(*chunks)]
 
 
-def along(linear: Linear, directions: Any, few: int | None = None) -> list[Any]:
-    """The images of an array of directions (the first axis counts them), batched if they are not ``few``."""
+def along(linear: Linear, directions: Any, few: int | None = None,
+          unit: tuple[int, complex] | None = None) -> list[Any]:
+    """The images of an array of directions (the first axis counts them), batched if they are not ``few``.
+
+    ``unit`` says that they are unit vectors, from which number on, and times what.
+    """
     count = directions.shape[0]
     if count < (FEW if few is None else few) or CAREFUL.get():
         return _one_by_one(linear, directions)
-    from diffkit.batching import BatchLevel, NotBatched  # not for a gradient alone
-    level = BatchLevel(count)
+    from diffkit.batching import NotBatched, UnitLevel  # not for a gradient alone
+    level = UnitLevel(count)
     found: list[Any] | None = None
     try:
-        found = [level.lower(image) for image in linear(level.lift(directions))]
+        if unit is None:
+            start = level.lift(directions)
+        else:
+            start = level.unit(np.full(count, unit[1], directions.dtype), unit[0], directions.shape[1:])
+        found = [level.lower(image) for image in linear(start)]
     except NotBatched as refusal:
         if refusal.level is not level:
             raise
