@@ -84,7 +84,8 @@ def animate(draw: Callable[[Any, int], Any], frames: Iterable[int], path: str) -
         return draw(ax, number).lines
 
     film = animation.FuncAnimation(figure, frame, frames=list(frames), interval=80)
-    film.save(path, writer="html" if path.endswith(".html") else "pillow", dpi=80)
+    whole = animation.HTMLWriter(fps=12, embed_frames=True)  # one file, without a folder of frames beside it
+    film.save(path, writer=whole if path.endswith(".html") else "pillow", dpi=80)
     pyplot.close(figure)
 
 

@@ -143,8 +143,11 @@ def test_noisy_moons(ax):  # row 74: all methods see the same minibatches and co
 
 
 def test_films_are_written(tmp_path):
-    trajectories.animate(lambda ax, step: ax.plot([0, step], [0, 1]) and ax, range(2), str(tmp_path / "film.gif"))
+    for name in ("film.gif", "film.html"):
+        trajectories.animate(lambda ax, step: ax.plot([0, step], [0, 1]) and ax, range(2), str(tmp_path / name))
     assert (tmp_path / "film.gif").read_bytes()[:4] == b"GIF8"
+    assert "data:image/png;base64," in (tmp_path / "film.html").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.gif", "film.html"]
     with pytest.raises(SystemExit, match="named after its scene"):
         trajectories.draw_film("other.gif")
 
