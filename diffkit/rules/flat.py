@@ -24,7 +24,7 @@ flat(np.floor, np.ceil, np.trunc, np.rint, np.signbit, np.spacing,
      np.isposinf, np.isneginf,
      np.all, np.any, np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition,
      np.argwhere, np.flatnonzero, np.count_nonzero, np.searchsorted, np.digitize,
-     np.allclose, np.array_equal, np.zeros_like, np.ones_like, np.empty_like, np.fix, np.packbits, np.unpackbits)
+     np.allclose, np.array_equal, np.zeros_like, np.ones_like, np.empty_like, np.fix)
 
 _fun: Any
 REFUSED[np.nextafter] = ("it steps to a neighbouring floating-point number, which is no function of real numbers",
@@ -32,6 +32,8 @@ REFUSED[np.nextafter] = ("it steps to a neighbouring floating-point number, whic
 REFUSED[np.isnat] = ("it takes dates, which are not differentiated", "np.isnan for floats")
 for _fun in (np.busday_count, np.busday_offset, np.is_busday, np.datetime_as_string):
     REFUSED[_fun] = ("it takes dates, which are not differentiated", "dk.value(x), a plain number")
+for _fun in (np.packbits, np.unpackbits):
+    REFUSED[_fun] = ("it takes bits and bytes, no numbers", "dk.value(x), a plain array")
 for _fun in (np.save, np.savez, np.savez_compressed, np.savetxt):
     REFUSED[_fun] = ("a file holds plain numbers", "dk.value(x), a plain array")
 for _fun in (np.shares_memory, np.may_share_memory):
