@@ -12,12 +12,14 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from diffkit import traced
 from diffkit.buffers import contents
 from diffkit.rules.calls import as_array, holds_traced
 from diffkit.traced import array, is_traced
 
-__all__ = ["falls_back", "prepared", "primal", "swap", "traced_among"]
+__all__ = ["falls_back", "of_floats", "prepared", "primal", "swap", "traced_among"]
 
 
 def prepared(value: Any) -> Any:
@@ -33,6 +35,17 @@ def primal(value: Any) -> Any:
             at.level.give_up("a function of SciPy's looks at the value of one example")
         at = at.value
     return traced.primal(value)
+
+
+def of_floats(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A compiled routine as a row's function: symbols and exact numbers (object arrays) are refused."""
+    @functools.wraps(function)
+    def on_floats(*operands: Any, **params: Any) -> Any:
+        if any(getattr(operand, "dtype", np.dtype(float)).kind == "O" for operand in operands):
+            raise TypeError(f"{function.__name__} takes floats")
+        return function(*operands, **params)
+
+    return on_floats
 
 
 def traced_among(args: Any, kwargs: Any) -> bool:

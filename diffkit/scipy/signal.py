@@ -18,7 +18,7 @@ import scipy.signal as original
 
 from diffkit.errors import UnsupportedArgumentError
 from diffkit.rules.kinds import General, Linear, Multilinear, general, linear, multilinear
-from diffkit.scipy.calls import falls_back, prepared, primal, traced_among
+from diffkit.scipy.calls import falls_back, of_floats, prepared, primal, traced_among
 
 __all__ = ["convolve", "convolve2d", "correlate", "correlate2d", "detrend", "fftconvolve", "filtfilt", "lfilter",
            "oaconvolve", "sosfilt"]
@@ -40,6 +40,8 @@ def _back(g: Any, other: Any, size: tuple[int, ...], axes: tuple[int, ...], how:
 def _full(a: Any, b: Any, axes: tuple[int, ...], how: str) -> Any:
     if how == "direct":
         return np.asarray(original.convolve(a, b, "full", "direct"))
+    if "O" in (a.dtype.kind, b.dtype.kind):
+        raise TypeError("a Fourier transform takes floats")
     transform = original.oaconvolve if how == "overlap" else original.fftconvolve
     return np.asarray(transform(a, b, "full", axes=list(axes)))
 
@@ -211,7 +213,7 @@ def _taps_from_signal(g: Any, b: Any, x: Any) -> Any:
 
 # b * x, cut to the length of x (the last axis).
 MOVING: Multilinear = multilinear(
-    lambda b, x: np.asarray(original.lfilter(b, np.ones(1), x)),
+    of_floats(lambda b, x: np.asarray(original.lfilter(b, np.ones(1), x))),
     [_taps_from_signal, lambda g, b, x: MOVING(b, g[..., ::-1])[..., ::-1]], name="scipy.signal.lfilter (moving)")
 
 
@@ -227,7 +229,7 @@ def _recursive_vjp(g: Any, y: Any, args: Any) -> Any:
 
 
 # y with a * y = d along the last axis, from rest.
-RECURSIVE: General = general(lambda a, d: np.asarray(original.lfilter(np.ones(1), a, d)),
+RECURSIVE: General = general(of_floats(lambda a, d: np.asarray(original.lfilter(np.ones(1), a, d))),
                              name="scipy.signal.lfilter (recursive)", jvp=_recursive_jvp, vjp=_recursive_vjp)
 
 
@@ -323,11 +325,11 @@ def _forth_and_back_adjoint(g: Any, shapes: Any, i: int, axis: int, **how: Any) 
     return _transposed(lambda rows: original.filtfilt(x=rows, axis=-1, **how), g, shapes[i], axis)
 
 
-FORTH_AND_BACK: Linear = linear(lambda x, **how: np.asarray(original.filtfilt(x=x, **how)), _forth_and_back_adjoint,
-                                name="scipy.signal.filtfilt")
+FORTH_AND_BACK: Linear = linear(of_floats(lambda x, **how: np.asarray(original.filtfilt(x=x, **how))),
+                                _forth_and_back_adjoint, name="scipy.signal.filtfilt")
 
 # The projection that takes a trend away is its own transpose.
-DETREND: Linear = linear(lambda x, **how: np.asarray(original.detrend(x, **how)),
+DETREND: Linear = linear(of_floats(lambda x, **how: np.asarray(original.detrend(x, **how))),
                          lambda g, shapes, i, **how: DETREND(g, **how), name="scipy.signal.detrend")
 
 

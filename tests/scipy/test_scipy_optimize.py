@@ -164,6 +164,9 @@ def test_bounds_and_constraints():
     # b presses x0; x1 is free: 2 (x1 - 3) + b = 0.
     f = lambda b: optimize.minimize(cost, [0.0, 0.0], bounds=[(None, b), (0, None)]).x
     np.testing.assert_allclose(dk.jvp(f, (1.0,), (1.0,)), ([1.0, 2.5], [1.0, -0.5]), rtol=1e-8)
+    from_below = lambda b: optimize.minimize(lambda x: np.sum((x + 3) ** 2) + x[0] * x[1], [2.0, 0.0],
+                                             bounds=[(b, None), (None, None)]).x  # 2 (x1 + 3) + b = 0
+    np.testing.assert_allclose(dk.jvp(from_below, (1.0,), (1.0,)), ([1.0, -3.5], [1.0, -0.5]), rtol=1e-6)
     box = lambda b: optimize.minimize(lambda p: cost(p["x"]), {"x": np.zeros(2)}, bounds=(
         {"x": np.zeros(2)}, {"x": np.stack([b, 9.0])})).x["x"]
     np.testing.assert_allclose(dk.jvp(box, (1.0,), (1.0,))[1], [1.0, -0.5], rtol=1e-10)

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.linalg as original
 
 from diffkit.rules.kinds import General, general
-from diffkit.scipy.calls import falls_back, prepared
+from diffkit.scipy.calls import falls_back, of_floats, prepared
 from diffkit.scipy.linalg.solvers import conjugated
 
 __all__ = ["BANDED", "solve_banded", "solveh_banded"]
@@ -47,9 +47,12 @@ def _banded_vjp(g: Any, y: Any, args: Any, lower: int, upper: int) -> Any:
     return np.stack(rows), gb
 
 
+def _solved(ab: Any, b: Any, lower: int, upper: int) -> Any:
+    return np.asarray(original.solve_banded((lower, upper), ab, b, check_finite=False))
+
+
 BANDED: General = general(
-    lambda ab, b, lower, upper: np.asarray(original.solve_banded((lower, upper), ab, b, check_finite=False)),
-    name="scipy.linalg.solve_banded", jvp=_banded_jvp, vjp=_banded_vjp)
+    of_floats(_solved), name="scipy.linalg.solve_banded", jvp=_banded_jvp, vjp=_banded_vjp)
 
 
 @falls_back(original.solve_banded)

@@ -115,7 +115,7 @@ def eig(a: Any, b: Any = None, left: bool = False, right: bool = True, overwrite
 
 
 @falls_back(original.eigvals)
-def eigvals(a: Any, b: Any = None, overwrite_a: bool = False, check_finite: bool = True,
+def eigvals(a: Any, b: Any = None, overwrite_a: bool = False, overwrite_b: bool = False, check_finite: bool = True,
             homogeneous_eigvals: bool = False) -> Any:
     """Eigenvalues of a matrix, scipy.linalg.eigvals.
 

@@ -13,7 +13,7 @@ import scipy.linalg as original
 
 from diffkit.errors import UnsupportedArgumentError
 from diffkit.rules.kinds import General, general
-from diffkit.scipy.calls import falls_back, prepared, primal, swap
+from diffkit.scipy.calls import falls_back, of_floats, prepared, primal, swap
 from diffkit.scipy.linalg.solvers import conjugated, mirrored, solve_triangular
 
 __all__ = ["LU", "lu", "lu_factor", "lu_solve", "null_space", "one_matrix", "orth", "pinv", "pinvh", "polar", "qr",
@@ -63,7 +63,7 @@ def _lu_jvp(y: Any, args: Any, tangents: Any) -> Any:
 
 
 # L (its diagonal of ones left out) and U in one array, and the order of the rows.
-LU: General = general(_exchanges, name="scipy.linalg.lu_factor", jvp=_lu_jvp, outputs=2)
+LU: General = general(of_floats(_exchanges), name="scipy.linalg.lu_factor", jvp=_lu_jvp, outputs=2)
 
 
 @falls_back(original.lu_factor)

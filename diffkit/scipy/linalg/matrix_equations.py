@@ -15,7 +15,7 @@ import scipy.linalg as original
 from diffkit.custom.implicit import implicit
 from diffkit.errors import UnsupportedArgumentError
 from diffkit.rules.kinds import General, general
-from diffkit.scipy.calls import falls_back, prepared, swap
+from diffkit.scipy.calls import falls_back, of_floats, prepared, swap
 from diffkit.scipy.linalg.solvers import conjugated
 
 __all__ = ["SYLVESTER", "solve_continuous_are", "solve_continuous_lyapunov", "solve_discrete_are",
@@ -36,7 +36,7 @@ def _sylvester_vjp(g: Any, y: Any, args: Any) -> Any:
     return -(gq @ swap(y)), -(swap(y) @ gq), gq
 
 
-SYLVESTER: General = general(lambda a, b, q: np.asarray(original.solve_sylvester(a, b, q)),
+SYLVESTER: General = general(of_floats(lambda a, b, q: np.asarray(original.solve_sylvester(a, b, q))),
                              name="scipy.linalg.solve_sylvester", jvp=_sylvester_jvp, vjp=_sylvester_vjp)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.linalg as original
 
 from diffkit.rules.kinds import General, general
-from diffkit.scipy.calls import falls_back, prepared, swap
+from diffkit.scipy.calls import falls_back, of_floats, prepared, swap
 from diffkit.scipy.linalg.matrix_equations import SYLVESTER
 from diffkit.traced import is_traced
 from diffkit.transforms import stop_gradient
@@ -43,7 +43,7 @@ def _of_matrix(fun: Any, name: str) -> General:
     def vjp(g: Any, y: Any, args: Any) -> Any:
         return (_frechet(rule, swap(args[0]), g),)
 
-    rule = general(lambda a: np.asarray(fun(a)), name=name, jvp=jvp, vjp=vjp)
+    rule = general(of_floats(lambda a: np.asarray(fun(a))), name=name, jvp=jvp, vjp=vjp)
     return rule
 
 
@@ -82,7 +82,7 @@ def logm(A: Any) -> Any:
     return LOGM(prepared(A))
 
 
-SQRTM: General = general(lambda a: np.asarray(original.sqrtm(a)), name="scipy.linalg.sqrtm",
+SQRTM: General = general(of_floats(lambda a: np.asarray(original.sqrtm(a))), name="scipy.linalg.sqrtm",
                          jvp=lambda y, args, tangents: SYLVESTER(y, y, tangents[0]),
                          vjp=lambda g, y, args: (SYLVESTER(swap(y), swap(y), g),))
 

@@ -14,7 +14,7 @@ import scipy.linalg as original
 
 from diffkit.errors import UnsupportedArgumentError
 from diffkit.rules.kinds import General, general
-from diffkit.scipy.calls import falls_back, prepared, swap
+from diffkit.scipy.calls import falls_back, of_floats, prepared, swap
 
 __all__ = ["TRIANGULAR", "cho_factor", "cho_solve", "cholesky", "conjugated", "det", "inv", "lstsq", "mirrored",
            "solve", "solve_triangular"]
@@ -79,7 +79,7 @@ def _triangular_vjp(g: Any, y: Any, args: Any, lower: bool, unit: bool) -> Any:
 
 
 TRIANGULAR: General = general(
-    lambda a, b, lower, unit: np.asarray(original.solve_triangular(a, b, lower=lower, unit_diagonal=unit)),
+    of_floats(lambda a, b, lower, unit: np.asarray(original.solve_triangular(a, b, lower=lower, unit_diagonal=unit))),
     name="scipy.linalg.solve_triangular", jvp=_triangular_jvp, vjp=_triangular_vjp)
 
 
