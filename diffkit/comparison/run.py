@@ -51,6 +51,8 @@ from diffkit.errors import ComparisonError, DiffkitError, RefereeError
 
 #: A Jacobian with more entries than this is not refereed unless that is asked for.
 _REFEREED = 20_000
+#: Operations, at a few microseconds each, that a referee may take who was not asked for.
+_AFFORDED = 3_000_000
 
 
 def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT, argnums: Argnums = 0,
@@ -82,7 +84,8 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
     digits : int
         Decimal digits of the referee.
     budget : float
-        Seconds that one method may be expected to need; beyond it the method is skipped.
+        Seconds that one method may be expected to need; beyond it the method is skipped, and stopped
+        at twice of it.
 
     Returns
     -------
@@ -101,6 +104,12 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
     by evaluations at x(1 + k eps)), claimed (differences) or known (the referee).  A verdict
     needs two families that share no code: rules (forward, reverse), symbolic, numeric,
     referee, and each of the caller's functions.
+
+    Above 500 inputs or 50 000 derivatives, or where f is too slow for its coordinates, the question is judged
+    through random projections, whose number and expected cost the notes state; a gradient that is refuted is bisected
+    to its entries.  On disagreement with diffkit's own rules the recorded operations are searched for the one
+    to blame.  Every evaluation away from the point is limited in time: a method whose f does not return is a
+    row that says so, and no method takes more than twice the budget.
 
     A function of the caller's that agrees is asked at three points around x as well (up to
     40 per cent off, zeros moved off zero), unless ``referee=False``: a formula may be right at
@@ -313,6 +322,7 @@ def _referee(problem: Problem, digits: int, budget: float, force: bool) -> Witne
     """The recorded program on numbers of ``digits`` digits."""
     import sympy  # noqa: F401  its import is not the referee's time
 
+    from diffkit.comparison.referee import LIMIT
     from diffkit.comparison.referee import referee as run
 
     count = problem.rows * problem.columns
@@ -327,7 +337,8 @@ def _referee(problem: Problem, digits: int, budget: float, force: bool) -> Witne
         raise RefereeError(f"the referee was {why}" if why.startswith("stopped") else why, "a larger budget")
 
     try:
-        found = within(at, lambda at: run(at.f, at.moving, at.kwargs, digits=digits), late, 2 * budget)
+        found = within(at, lambda at: run(
+            at.f, at.moving, at.kwargs, digits=digits, limit=LIMIT if force else _AFFORDED), late, 2 * budget)
     except RefereeError as error:
         if force:
             raise

@@ -113,7 +113,7 @@ def check_rule(function: Function, *args: Any, order: int = 2, argnums: Argnums 
     ...     check_rule(cube, 2.0)
     ... except AssertionError as error:
     ...     print(str(error).splitlines()[0])
-    rule of cube at x = 2: wrong: first order
+    rule of cube at x = 2: wrong: first order, Euler: J x = d f
     """
     __tracebackhide__ = True
     if not isinstance(function, Callee):
