@@ -202,10 +202,10 @@ def test_explicit_methods_are_differentiated_exactly(method):
     assert dk.grad(fixed)(1.3, integrate) == pytest.approx(expected, rel=1e-10)
 
 
-@pytest.mark.parametrize("method", ["RK45", "Radau", "LSODA"])
+@pytest.mark.parametrize("method", ["RK45", "LSODA"])
 def test_second_derivative_of_an_equation(method):
     """y' = -k y^2, y = 1/(1 + k t): the second derivative by k is 2 t^2/(1 + k t)^3."""
-    accurate = {"rtol": 1e-8, "atol": 1e-10} if method != "Radau" else {"rtol": 1e-5, "atol": 1e-7}
+    accurate = {"rtol": 1e-7, "atol": 1e-9}
     f = lambda k: integrate.solve_ivp(lambda t, y: -k * y * y, (0, 1.5), [1.0], method, **accurate).y[0, -1]
     first, second = derivatives(f, 0.8)
     np.testing.assert_allclose(first, -1.5 / (1 + 1.2) ** 2, rtol=100 * accurate["rtol"])
