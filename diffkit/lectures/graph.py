@@ -198,14 +198,18 @@ def plot(drawn: Graph, ax: Any = None) -> Any:
             raise require("matplotlib", "plot", "a plot") from None
         inputs = sum(box.users for box in drawn.boxes if not box.parents)
         ax = pyplot.figure(figsize=(14, 2 + 0.55 * inputs), layout="constrained").add_subplot()
-    places = _places(drawn)
+    places, bends = _places(drawn)
     for box in drawn.boxes:
         x, y = places[id(box)]
-        for parent, gradient in _edges(box):
+        for k, (parent, gradient) in enumerate(_edges(box)):
             x0, y0 = places[id(parent)]
-            ax.annotate("", (x - 0.1, y), (x0 + 0.1, y0), arrowprops={"arrowstyle": "-|>", "color": "0.6"})
-            share = 0.4 if parent.users == 1 else 0.8  # edges of one box part on their way
-            at = (x0 + share * (x - x0), y0 + share * (y - y0))
+            if (id(box), k) in bends:  # past the column between, where this use has a row of its own
+                bend = bends[id(box), k]
+                ax.plot([x0 + 0.1, bend[0] - 0.1, bend[0] + 0.1], [y0, bend[1], bend[1]], color="0.6", linewidth=1.3)
+                x0, y0 = bend
+            ax.annotate("", (x - 0.1, y), (x0 + 0.1, y0), arrowprops={"arrowstyle": "-|>", "color": "0.6",
+                                                                    "shrinkA": 0})
+            at = (x0 + 0.4 * (x - x0), y0 + 0.4 * (y - y0))
             for text, below, color in ((parent.value, False, "green"), (gradient, True, "firebrick")):
                 ax.annotate(number(text), at, (0, -2 if below else 2), textcoords="offset points", ha="center",
                             va="top" if below else "bottom", color=color, fontsize=8,
@@ -224,11 +228,12 @@ def plot(drawn: Graph, ax: Any = None) -> Any:
     return ax
 
 
-def _places(drawn: Graph) -> dict[int, tuple[float, float]]:
-    """Where the boxes stand: columns by distance from the inputs, rows as in the printed tree.
+def _places(drawn: Graph) -> tuple[dict[int, tuple[float, float]], dict[tuple[int, int], tuple[float, float]]]:
+    """Where the boxes stand, columns by distance from the inputs, rows as in the printed tree; where edges bend.
 
     Every use of an input has a row of its own, and a box stands in the middle of the rows below it, so
-    that no two boxes meet; an input with several users stands one column further left.
+    that no two boxes meet; an input with several users stands one column further left, and its edges pass
+    the column between in their own rows.
     """
     columns: dict[int, int] = {}
     for box in drawn.boxes:
@@ -238,16 +243,29 @@ def _places(drawn: Graph) -> dict[int, tuple[float, float]]:
             nearest = min(columns[id(user)] for user in drawn.boxes if any(parent is box for parent in user.parents))
             columns[id(box)] = nearest - (1 if box.users == 1 else 2)
     rows: dict[int, list[float]] = {}
-    _rows(drawn.boxes[-1], rows, [0])
-    return {id(box): (float(columns[id(box)]), -float(np.mean(rows[id(box)]))) for box in drawn.boxes}
+    uses: dict[tuple[int, int], float] = {}
+    _rows(drawn.boxes[-1], rows, uses, [0])
+    bends = {(id(box), k): (columns[id(box)] - 1.0, -uses[id(box), k]) for box in drawn.boxes
+             for k, parent in enumerate(box.parents)
+             if (id(box), k) in uses and columns[id(box)] - columns[id(parent)] > 1}
+    return {id(box): (float(columns[id(box)]), -float(np.mean(rows[id(box)]))) for box in drawn.boxes}, bends
 
 
-def _rows(box: Box, rows: dict[int, list[float]], following: list[int]) -> list[float]:
-    """The rows of the inputs below ``box``, drawn from ``following``; met again, an input takes one more."""
+def _rows(box: Box, rows: dict[int, list[float]], uses: dict[tuple[int, int], float],
+          following: list[int]) -> list[float]:
+    """The rows of the inputs below ``box``, drawn from ``following``; met again, an input takes one more.
+
+    ``uses`` is told the row of each input as parent number k of a box.
+    """
     if box.parents and id(box) in rows:
         return rows[id(box)]
     if box.parents:
-        found = [row for parent in box.parents for row in _rows(parent, rows, following)]
+        found = []
+        for k, parent in enumerate(box.parents):
+            below = _rows(parent, rows, uses, following)
+            if not parent.parents:
+                uses[id(box), k] = below[0]
+            found += below
         rows[id(box)] = found
         return found
     rows.setdefault(id(box), []).append(float(following[0]))
