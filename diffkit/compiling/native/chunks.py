@@ -13,15 +13,17 @@ places are one function:
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, TypeVar
 
 from diffkit.compiling.native.layout import Layout
 from diffkit.compiling.native.operations import kind_of
 from diffkit.compiling.native.stages import Job
+from diffkit.compiling.plan import Step
 from diffkit.compiling.program import Item, freeze
 
 #: Stretches shorter than this stay whole; a chunk has about this many operations; repeats are known by windows.
 WHOLE, LENGTH, WINDOW = 3000, 400, 24
+Part = TypeVar("Part")
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -60,6 +62,20 @@ def _parts(jobs: list[Job]) -> list[list[Job]]:
     """Cut a stretch so that equal parts are cut alike."""
     names = [hash((job.item.rule.name, freeze(job.item.params), *(
         freeze(arg.value) if arg.source == "constant" else None for arg in job.item.args))) for job in jobs]
+    return repeating(jobs, names)
+
+
+def split(steps: list[Step]) -> list[list[Step]]:
+    """A long stretch over small arrays as parts of which many are alike, but for the places of their operands."""
+    if len(steps) < WHOLE or sum(step.item.kind == "array" for step in steps) < len(steps) // 4:
+        return [steps]
+    names = [hash((step.question is None, step.item.rule and step.item.rule.name, step.item.shape,
+                   *(arg.shape for arg in step.item.args))) for step in steps]
+    return repeating(steps, names)
+
+
+def repeating(jobs: list[Part], names: list[int]) -> list[list[Part]]:
+    """Parts, cut alike where the names repeat."""
     following: dict[int, int] = {}
     distance = [0] * len(jobs)
     for i in range(len(jobs) - WINDOW, -1, -1):

@@ -24,7 +24,7 @@ import numpy as np
 from diffkit import tree
 from diffkit.compiling.emit import _INFIX, Emitter
 from diffkit.compiling.native.calls import routine_of
-from diffkit.compiling.native.chunks import WHOLE, Chunk, connect, cut
+from diffkit.compiling.native.chunks import WHOLE, Chunk, connect, cut, split
 from diffkit.compiling.native.layout import Layout
 from diffkit.compiling.native.machine import engine
 from diffkit.compiling.native.routine import MET_NAN, Routine, Scratch
@@ -71,6 +71,8 @@ class NativeEmitter(Emitter):
         groups, jobs = group(plan.steps, self.layout, self.outs)
         if not jobs:
             raise Refused("nothing in it is for machine code")
+        groups = [Group(found.is_native, part, is_split=found.is_native and len(found.steps) >= WHOLE)
+                  for found in groups for part in (split(found.steps) if found.is_native else [found.steps])]
         plan.steps = [step for found in groups for step in found.steps]
         _write_in_place(plan, self.outs)
         made = {step.item.number: found for found in groups for step in found.steps if step.question is None}
@@ -235,7 +237,7 @@ class NativeEmitter(Emitter):
         numbering = {id(question): i for i, (_, question) in enumerate(self.program.questions)}
         scratch = self._cut(native)
         made = Routine(native.group.stages, native.arguments, native.homes, native.stored, native.results,
-                       self.layout, numbering, engine().has_fma, scratch)
+                       self.layout, numbering, engine().has_fma, scratch, [] if native.group.is_split else None)
         if made.written > MOST_OPERATIONS:
             raise Refused(f"machine code would have {made.written} different operations in a row, "
                           f"more than {MOST_OPERATIONS}")
@@ -250,6 +252,8 @@ class NativeEmitter(Emitter):
                     and item.number not in self._storage and not self._is_native(item):
                 text = f"{self.function('laid_out', laid_out)}({text}, {self.constant(item.value)})"
             given.append(text)
+        if made.offsets is not None:
+            given.append(self.constant(np.array(made.offsets, np.int64)))
         if scratch is not None:
             self.plan.slots.append(np.empty(scratch.size))
             given.append(f"b{len(self.plan.slots) - 1}")

@@ -52,7 +52,7 @@ class Routine:
 
     def __init__(self, stages: list[Stage], arguments: list[Item], homes: dict[int, int], stored: set[int],
                  results: list[Item], layout: Layout, numbering: dict[int, int], has_fma: bool,
-                 scratch: Scratch | None = None) -> None:
+                 scratch: Scratch | None = None, offsets: list[int] | None = None) -> None:
         self.layout = layout
         self.homes = homes
         self.stored = stored
@@ -66,6 +66,8 @@ class Routine:
         self._results = results
         self._scratch = scratch
         self.written = 0
+        self.offsets = offsets
+        self._given = len(arguments)
         self._numbering = numbering
         self._has_checks = any(
             job.role == "check" or job.is_checked for stage in stages for job in stage.jobs)
@@ -101,7 +103,7 @@ class Routine:
                 self.numbers[item.number] = self._load(f"%inside{i}", kind_of(item))
 
         if self._scratch is not None:
-            i = len(arguments)
+            i = len(arguments) + (self.offsets is not None)
             c.put(f"%slot{i} = getelementptr ptr, ptr %args, i64 {i}")
             c.put(f"%object{i} = load ptr, ptr %slot{i}")
             c.put(f"%inside{i} = getelementptr i8, ptr %object{i}, i64 {_HEADER}")
@@ -333,8 +335,25 @@ class Routine:
         if not offset:
             return base
         name = self.code.fresh()
+        if self.offsets is not None:  # by table, so that parts of a program that differ in places alone are one
+            self.offsets.append(offset)
+            entry = self._entry(len(self.offsets) - 1)
+            self.code.put(f"{name} = getelementptr i8, ptr {base}, i64 {entry}")
+            return name
         self.code.put(f"{name} = getelementptr i8, ptr {base}, i64 {offset}")
         return name
+
+    def _entry(self, position: int) -> str:
+        """An entry of the table of offsets, which is the last argument."""
+        c = self.code
+        slot, table, inside, place, entry = (c.fresh() for _ in range(5))
+        c.put(f"{slot} = getelementptr ptr, ptr %args, i64 {self._given}")
+        c.put(f"{table} = load ptr, ptr {slot}")
+        c.put(f"{inside} = getelementptr i8, ptr {table}, i64 {_HEADER}")
+        c.put(f"{place} = load ptr, ptr {inside}")
+        c.put(f"{(where := c.fresh())} = getelementptr i64, ptr {place}, i64 {position}")
+        c.put(f"{entry} = load i64, ptr {where}")
+        return entry
 
     def store(self, value: Value, pointer: str) -> None:
         c = self.code

@@ -69,6 +69,7 @@ class Group:
     steps: list[Step]
     stages: list[Stage] = dataclasses.field(default_factory=list)
     checked: list[Item] = dataclasses.field(default_factory=list)
+    is_split: bool = False  # one of many that are alike but for places
 
 
 def job_of(step: Step, layout: Layout) -> Job | None:
