@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from diffkit.lectures import bischl, ewing, laban, sayrol, straka
 from diffkit.lectures.example import METHODS, Answer, Example, Inner, answers
-from diffkit.lectures.graph import Graph, draw, graph, plot
+from diffkit.lectures.graph import Graph, draw, graph
+from diffkit.lectures.picture import plot
 
 __all__ = ["EXAMPLES", "METHODS", "Answer", "Example", "Graph", "Inner", "answers", "draw", "graph", "plot"]
 

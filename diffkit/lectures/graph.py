@@ -5,7 +5,7 @@ The run is recorded, and the notes' simple back-propagation (Straka) walks the r
     g[last] = 1;    g[i] ← Σ over users j of node i:  g[j] · ∂u[j]/∂u[i]
 
 Every term of the sum belongs to one edge.  ``draw`` prints the graph as a tree from the result
-down to the inputs, an edge as ``value ┊ gradient``; ``plot`` draws it with matplotlib.
+down to the inputs, an edge as ``value ┊ gradient``; a picture of it is in ``picture``.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ from typing import Any
 import numpy as np
 
 from diffkit.arguments import split
-from diffkit.errors import require
 from diffkit.exact.recording import leaf_names, recording
 from diffkit.tape import Node
 from diffkit.transforms import vjp
 
-__all__ = ["Box", "Graph", "draw", "graph", "plot"]
+__all__ = ["Box", "Graph", "draw", "edges", "graph", "number"]
 
 _SIGNS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "power": "^", "matmul": "@",
           "maximum": "max", "negative": "−"}
@@ -130,7 +129,7 @@ def _send_back(node: Node, boxes: dict[int, Box]) -> None:
         parent.gradient = parent.gradient + gradient
 
 
-def _edges(box: Box) -> list[tuple[Box, Any]]:
+def edges(box: Box) -> list[tuple[Box, Any]]:
     """Operands, and what goes back to each; nothing goes back through a truth value."""
     return list(zip(box.parents, box.along or [0.0] * len(box.parents)))
 
@@ -166,7 +165,7 @@ def draw(drawn: Graph) -> str:
     seen: set[int] = set()
 
     def branch(box: Box, indent: str) -> None:
-        for k, (parent, gradient) in enumerate(_edges(box)):
+        for k, (parent, gradient) in enumerate(edges(box)):
             final = k == len(box.parents) - 1
             again = parent.parents and id(parent) in seen
             lines.append(f"{indent}{'└─' if final else '├─'} {number(parent.value)} ┊ {number(gradient)} ── "
@@ -183,91 +182,3 @@ def _title(box: Box) -> str:
     title = f"{box.name} = {box.operation}" if box.name and box.operation else box.name or box.operation
     shared = f" (of {box.users} edges, gradient {number(box.gradient)})" if box.users > 1 else ""
     return title + shared
-
-
-def plot(drawn: Graph, ax: Any = None) -> Any:
-    """Draw the graph with matplotlib, inputs left and the result right, and return the axes.
-
-    Above an edge stands the value that flows forward (green), below it the gradient that flows
-    back (red).  Raises MissingPackageError without matplotlib.
-    """
-    if ax is None:
-        try:
-            from matplotlib import pyplot
-        except ImportError:
-            raise require("matplotlib", "plot", "a plot") from None
-        inputs = sum(box.users for box in drawn.boxes if not box.parents)
-        ax = pyplot.figure(figsize=(14, 2 + 0.55 * inputs), layout="constrained").add_subplot()
-    places, bends = _places(drawn)
-    for box in drawn.boxes:
-        x, y = places[id(box)]
-        for k, (parent, gradient) in enumerate(_edges(box)):
-            x0, y0 = places[id(parent)]
-            if (id(box), k) in bends:  # past the column between, where this use has a row of its own
-                bend = bends[id(box), k]
-                ax.plot([x0 + 0.1, bend[0] - 0.1, bend[0] + 0.1], [y0, bend[1], bend[1]], color="0.6", linewidth=1.3)
-                x0, y0 = bend
-            ax.annotate("", (x - 0.1, y), (x0 + 0.1, y0), arrowprops={"arrowstyle": "-|>", "color": "0.6",
-                                                                    "shrinkA": 0})
-            at = (x0 + 0.4 * (x - x0), y0 + 0.4 * (y - y0))
-            for text, below, color in ((parent.value, False, "green"), (gradient, True, "firebrick")):
-                ax.annotate(number(text), at, (0, -2 if below else 2), textcoords="offset points", ha="center",
-                            va="top" if below else "bottom", color=color, fontsize=8,
-                            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5})
-        label = "\n".join(filter(None, (box.name, box.operation)))
-        ax.text(x, y, label, ha="center", va="center", fontsize=9,
-                bbox={"boxstyle": "round", "facecolor": "white" if box.parents else "lightyellow"})
-    x, y = places[id(drawn.boxes[-1])]
-    ax.text(x + 0.15, y, number(drawn.boxes[-1].value), color="green", va="bottom", fontsize=9)
-    ax.text(x + 0.15, y, number(drawn.boxes[-1].gradient), color="firebrick", va="top", fontsize=9)
-    heights = [place[1] for place in places.values()]
-    ax.set_xlim(min(place[0] for place in places.values()) - 0.4, x + 0.6)
-    ax.set_ylim(min(heights) - 0.7, max(heights) + 0.7)
-    ax.set_axis_off()
-    ax.set_title("green: values, forward    red: gradients, backward")
-    return ax
-
-
-def _places(drawn: Graph) -> tuple[dict[int, tuple[float, float]], dict[tuple[int, int], tuple[float, float]]]:
-    """Where the boxes stand, columns by distance from the inputs, rows as in the printed tree; where edges bend.
-
-    Every use of an input has a row of its own, and a box stands in the middle of the rows below it, so
-    that no two boxes meet; an input with several users stands one column further left, and its edges pass
-    the column between in their own rows.
-    """
-    columns: dict[int, int] = {}
-    for box in drawn.boxes:
-        columns[id(box)] = 1 + max((columns[id(parent)] for parent in box.parents), default=-1)
-    for box in drawn.boxes:
-        if not box.parents and box.users:
-            nearest = min(columns[id(user)] for user in drawn.boxes if any(parent is box for parent in user.parents))
-            columns[id(box)] = nearest - (1 if box.users == 1 else 2)
-    rows: dict[int, list[float]] = {}
-    uses: dict[tuple[int, int], float] = {}
-    _rows(drawn.boxes[-1], rows, uses, [0])
-    bends = {(id(box), k): (columns[id(box)] - 1.0, -uses[id(box), k]) for box in drawn.boxes
-             for k, parent in enumerate(box.parents)
-             if (id(box), k) in uses and columns[id(box)] - columns[id(parent)] > 1}
-    return {id(box): (float(columns[id(box)]), -float(np.mean(rows[id(box)]))) for box in drawn.boxes}, bends
-
-
-def _rows(box: Box, rows: dict[int, list[float]], uses: dict[tuple[int, int], float],
-          following: list[int]) -> list[float]:
-    """The rows of the inputs below ``box``, drawn from ``following``; met again, an input takes one more.
-
-    ``uses`` is told the row of each input as parent number k of a box.
-    """
-    if box.parents and id(box) in rows:
-        return rows[id(box)]
-    if box.parents:
-        found = []
-        for k, parent in enumerate(box.parents):
-            below = _rows(parent, rows, uses, following)
-            if not parent.parents:
-                uses[id(box), k] = below[0]
-            found += below
-        rows[id(box)] = found
-        return found
-    rows.setdefault(id(box), []).append(float(following[0]))
-    following[0] += 1
-    return rows[id(box)][-1:]
