@@ -92,7 +92,7 @@ def test_rows_complex_too():
 
 
 def test_faults_dtypes_and_signatures():
-    check_signatures(signal, original, signal.__all__)
+    check_signatures(signal, original, [name for name in signal.__all__ if not name.isupper()])
     check_signatures(ndimage, original_images, ndimage.__all__)
     single = draw(6).astype(np.float32)
     for f in (lambda x: signal.convolve(x, single), lambda x: signal.lfilter([1, 0.5], [1.0], x),
