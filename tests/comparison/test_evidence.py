@@ -250,3 +250,14 @@ def test_an_f_that_hangs_beside_the_point_ends():
 
     shown = dk.compare(f, 2.0, methods=("reverse",), referee=False, budget=0.3)
     assert "no figures" in shown.evidence.notes[0] and "no figures" in shown.to_html()
+
+
+def test_the_operation_that_is_blamed_is_marked():
+    @dk.custom_vjp
+    def soft(x):
+        return np.log1p(np.exp(x))
+
+    soft.defvjp(lambda x: (soft(x), x), lambda x, g: (0.9 * g / (1 + np.exp(-x)),))
+    shown = dk.compare(lambda x: np.sum(soft(x) * x), np.array([0.3, 1.2]))
+    assert [one.name for one in shown.evidence.graph.operations if one.mark == "blamed"] == ["custom_vjp(soft)"]
+    assert shown.to_html().count('class="node blamed"') == 1
