@@ -259,5 +259,6 @@ def test_the_operation_that_is_blamed_is_marked():
 
     soft.defvjp(lambda x: (soft(x), x), lambda x, g: (0.9 * g / (1 + np.exp(-x)),))
     shown = dk.compare(lambda x: np.sum(soft(x) * x), np.array([0.3, 1.2]))
-    assert [one.name for one in shown.evidence.graph.operations if one.mark == "blamed"] == ["custom_vjp(soft)"]
+    blamed, = (one.name for one in shown.evidence.graph.operations if one.mark == "blamed")
+    assert blamed.startswith("custom_vjp(") and blamed.endswith("soft)")
     assert shown.to_html().count('class="node blamed"') == 1
