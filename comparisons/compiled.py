@@ -29,7 +29,7 @@ import diffkit as dk
 from diffkit import tree
 
 ROUNDS, SECONDS = 9, 0.02
-COLUMNS = ("eager", "compiled", "jax jit", "torch", "autograd", "casadi")
+COLUMNS = ("eager", "compiled", "numba", "jax jit", "torch", "autograd", "casadi")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -422,7 +422,8 @@ def contenders(case: Case) -> dict[str, Callable[..., Any]]:
     """Everything that is installed and gives the same result."""
     found: dict[str, Callable[..., Any]] = {"hand": case.hand}
     found |= {"eager": case.diffkit, "compiled": dk.compile(case.diffkit)}
-    for name, make in case.peers.items():
+    makers = {"numba": lambda: dk.compile(case.diffkit, backend="numba"), **case.peers}
+    for name, make in makers.items():
         try:
             found[name] = make()
         except ImportError:
