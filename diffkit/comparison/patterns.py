@@ -44,7 +44,7 @@ def name_pattern(problem: Problem, value: Array, reference: Array, wrong: Array)
     shift = _constant(bad - right)
     if shift is not None and bad.size > 1:
         return f"off by {shift:.6g} in every entry" + where
-    return where.removeprefix(": ").removeprefix(" ")
+    return where.removeprefix(": ").removeprefix(", ")
 
 
 def _significant(reference: Array) -> Array:

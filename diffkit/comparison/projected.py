@@ -26,6 +26,9 @@ from diffkit.comparison.bundles import Direction
 from diffkit.comparison.methods import FAMILIES, NUMERIC, OK, SCHEMES, Witness
 from diffkit.comparison.problem import Array, Counted, Problem, copied
 
+#: Times the claim of one line, where a hundred are read.
+_CAUTION = 3.0
+
 
 @dataclasses.dataclass
 class Projection:
@@ -58,7 +61,8 @@ class Projection:
         outs = [self.outs(whole.value)]
         small = Problem(self, (ones,), {}, 0, split((ones,), 0, self), outs[0], outs, tree.flatten(outs[0])[1], None,
                         whole.seconds, depends=whole.depends,
-                        unit=f"projections of {whole.columns} inputs")
+                        unit=f"projections of {whole.columns} inputs",
+                        terms=whole.columns * (1 if self.weights is None else whole.rows))
         # Names and the rounding unit are those of the large question.
         small.__dict__["inputs"] = [direction.name for direction in self.directions]
         small.__dict__["outputs"] = [f" [{i}]" for i in range(len(outs[0]))] if self.weights is None else \
@@ -141,6 +145,10 @@ class Projection:
                     columns.append(np.reshape(getattr(found, name), -1))
                 tick()
         table = {name: np.stack(columns, axis=1) for name, columns in parts.items()}
+        # Many projections are asked at once: the claims must hold for all, and above f's own resolution.
+        flat = np.abs(np.concatenate([np.reshape(out, -1) for out in at.outs]))
+        size = flat if self.weights is None else np.abs(self.weights) @ flat
+        table["error"] = _CAUTION * table["error"] + 8 * np.finfo(np.float64).eps * size[:, None]
         words = table["status"]
         seen = [str(word) for word in np.unique(words) if word != "ok"]
         note = ", ".join(f"{np.sum(words == word)} of {words.size} projections: {word}" for word in seen)

@@ -53,7 +53,9 @@ def own_error(problem: Problem, witness: Witness, share: float) -> Array:
         moved = np.nan_to_num(witness.claim, nan=np.inf, posinf=np.inf)
     if problem.low_precision and witness.claim is None:
         largest = np.max(magnitude, axis=1, keepdims=True, initial=0.0)
-        return np.asarray(moved + _UNITS * problem.epsilon * largest)
+        # A projection sums many terms, and their roundings.
+        units = _UNITS * float(np.sqrt(problem.terms))
+        return np.asarray(np.broadcast_to(moved + units * problem.epsilon * largest, value.shape))
     epsilon = min(problem.epsilon, 2.3e-16)
     if witness.measured:  # a claim of differences is used up to 1e-6 of the value
         moved = moved + MEASURED * magnitude

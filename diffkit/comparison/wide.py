@@ -340,7 +340,9 @@ def _located(projection: Projection, ran: Sequence[Witness], found: Look, verdic
     if not findings:
         return verdict
     texts = "; ".join(finding.text for finding in findings)
-    return Verdict("DISAGREE", False, f"{verdict.sentence.split(': ')[0]}: {texts}", (*findings, *verdict.findings))
+    named = {finding.method for finding in findings}
+    rest = [finding for finding in verdict.findings if finding.kind != "wrong" or finding.method not in named]
+    return Verdict("DISAGREE", False, f"{verdict.sentence.split(': ')[0]}: {texts}", (*findings, *rest))
 
 
 def _apart(problem: Problem, one: Witness, other: Witness, share: float) -> Array:

@@ -218,3 +218,11 @@ def test_directions_move_every_input_by_its_own_size():
         assert np.array_equal(way.members, np.arange(100))
         ratio = np.abs(way.steps[1:]) / x[1:]
         assert np.all((ratio >= 0.5) & (ratio <= 1.5)) and way.steps[0] != 0
+
+
+@pytest.mark.parametrize("f", [lambda x: np.exp(x - np.max(x)) / np.sum(np.exp(x - np.max(x))), np.sort, np.var,
+                               lambda x: (x - np.mean(x)) / np.std(x), lambda x: np.sum(np.maximum(x - 0.2, 0))])
+@pytest.mark.parametrize("scale, kind", [(1.0, np.float64), (1e-9, np.float64), (1.0, np.float32)])
+def test_right_rules_are_not_accused_at_any_scale_and_precision(f, scale, kind):
+    x = (scale * np.random.default_rng(7).normal(size=700)).astype(kind)
+    assert dk.compare(f, x, methods=("forward", "reverse", "central")).agree is not False
