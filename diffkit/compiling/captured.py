@@ -13,8 +13,9 @@ so that nothing stale can be replayed.  An array that nobody can write to
 (``a.flags.writeable = False``, on what it is a view of too) costs nothing; a large one that is
 writeable costs a pass over it, which passing it as an argument spares.
 
-What f itself changes while it is recorded (a counter, a list it appends to) is an effect, not an
-input: such bindings are not checked, and the effect happens when f runs, that is at recording.
+What f itself adds while it is recorded (to a list, under a new key) is an effect, not an input: it is not
+checked, and happens when f runs, that is at recording.  What f changes (a counter, the entries of an
+array) may be read as well: then f is not replayed.
 """
 
 from __future__ import annotations
@@ -177,10 +178,12 @@ class Captured:
             pass
         return next(filter(_fails, self.checks), None)
 
-    def settle(self) -> None:
-        """Drop what f changed while it ran: effects of its own."""
-        self.checks = [check for check in self.checks if not _fails(check)]
+    def settle(self) -> Check | None:
+        """The first thing that f changed while it ran; what it only added to is not checked any more."""
+        failed = [check for check in self.checks if _fails(check)]
+        self.checks = [check for check in self.checks if not any(check is other for other in failed)]
         self._unchanged = None
+        return next((check for check in failed if not _has_grown(check)), None)
 
 
 _MISSING = object()
@@ -201,6 +204,17 @@ def _fails(check: Check) -> bool:
     else:
         return not _CHECKS[kind](container, key, expected)
     return found is not expected and not _equal(found, expected)
+
+
+def _has_grown(check: Check) -> bool:
+    """Whether a container holds what it held before, first, and more."""
+    kind, container, _, expected = check
+    if kind == "items" and isinstance(container, list):
+        return len(container) > len(expected) and all(a is b or _equal(a, b) for a, b in zip(container, expected))
+    if kind == "mapping":
+        return len(container) > len(expected) and all(
+            key in container and (container[key] is value or _equal(container[key], value)) for key, value in expected)
+    return False
 
 
 def _equal(a: Any, b: Any) -> bool:

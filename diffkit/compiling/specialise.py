@@ -45,6 +45,7 @@ from diffkit.traced import Traced, is_traced
 
 #: Paths of one signature, signatures, and renewals after a captured value changed.
 MOST_BRANCHES, MOST_SIGNATURES, MOST_RENEWALS = 64, 64, 16
+MOST_FIRST_USES = 2
 #: Values of an int before it is taken for an input.
 STATIC_INTS = 4
 _recording = threading.local()
@@ -245,8 +246,15 @@ class Compiled:
         values = [plain(out.value) if type(out) is Traced else out for out in outs]
         if random_state(spec.captured.generators) != before:
             level.refuse("f draws random numbers: draw them outside, and pass them in")
-        spec.captured.settle()
-        if not level.refusal:
+        changed = spec.captured.settle()
+        if changed is not None and not level.refusal:
+            # Once or twice it may be something that f makes when it first needs it.
+            spec.renewals += 1
+            self.reason = f"f changes {describe(changed)} while it runs: return the new value instead"
+            if spec.renewals > MOST_FIRST_USES:
+                level.refuse(self.reason)
+            spec.captured = Captured([] if level.refusal else [self._f, *found.static])
+        elif not level.refusal:
             for array in level.shared():
                 spec.captured.watch(array)
             try:

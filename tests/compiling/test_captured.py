@@ -110,27 +110,68 @@ def test_an_array_reached_through_no_binding_is_watched():
     assert compiled(x) == 21
 
 
-def test_effects_of_fs_own_do_not_record_again():
-    calls, counter, log = [], {"n": 0}, np.zeros(2)
-
-    class State:
-        steps = 0
-
-    state = State()
+def test_what_f_adds_is_an_effect_of_its_recording():
+    calls, known = [], {}
 
     def f(x):
         calls.append(1)
-        counter["n"] += 1
-        state.steps += 1
-        log[0] += 1
+        known["x"] = 1
         return x * 2
 
     compiled = dk.compile(f)
     for _ in range(4):
         assert compiled(3.0) == 6.0
-    assert len(calls) == counter["n"] == state.steps == log[0] == 1
+    assert len(calls) == 1 and compiled.reason == ""
     calls.clear()
     assert compiled(3.0) == 6.0 and not calls
+
+
+@pytest.mark.parametrize("size", [2, 2000])
+def test_an_array_that_f_reads_and_overwrites_is_never_stale(size):
+    b = np.ones(size)
+
+    def f(x):
+        y = x * b
+        b[:] *= 0.5
+        return np.sum(y)
+
+    gradient = dk.compile(dk.grad(f))
+    for k in range(8):
+        assert np.array_equal(gradient(np.ones(size)), np.full(size, 0.5**k))
+        assert np.array_equal(b, np.full(size, 0.5**(k + 1)))
+    assert "while it runs" in gradient.reason and "captured array" in gradient.reason
+
+
+def test_a_counter_that_f_reads_is_never_stale():
+    class State:
+        steps = 0
+
+    state, counter = State(), {"n": 0}
+
+    def f(x):
+        state.steps += 1
+        counter["n"] += 2
+        return x * state.steps * counter["n"]
+
+    compiled = dk.compile(f)
+    assert [compiled(1.0) for _ in range(6)] == [2 * k * k for k in range(1, 7)]
+    assert "while it runs" in compiled.reason
+
+
+def test_what_f_makes_at_its_first_use_is_compiled_afterwards():
+    class Model:
+        table = None
+
+        def __call__(self, x):
+            if self.table is None:
+                self.table = np.arange(3.0)
+            return x * self.table
+
+    model, runs = Model(), []
+    compiled = dk.compile(lambda x: runs.append(1) or model(x))
+    for _ in range(5):
+        assert np.array_equal(compiled(np.ones(3)), [0.0, 1.0, 2.0])
+    assert len(runs) == 2 and compiled.reason == ""
 
 
 def test_an_array_that_keeps_changing_ends_in_f_itself():

@@ -5,8 +5,10 @@ import subprocess
 import sys
 import threading
 
+import mpmath
 import numpy as np
 import pytest
+import scipy.special
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -79,6 +81,21 @@ def test_values_and_derivatives(name, dtype):
     x = SMOOTH.astype(dtype)
     same_twice(f, (x,), (x * dtype(0.7),), precision=dtype)
     same_twice(dk.value_and_grad(lambda x: np.sum(f(x) * f(x))), (x,), (x[:, ::-1].copy(),), precision=dtype)
+
+
+def test_the_error_function():
+    x = np.array([0.0, 0.3, -0.9, 1.1, 2.0, -3.5, 5.9, 12.3, 26.0, 27.5, 1e5, -1e200, np.inf, -np.inf])
+
+    def f(x):
+        return np.sum(scipy.special.erf(x) * np.arange(1.0, 15.0))
+
+    c = same_twice(dk.grad(f), (x,), (x * 0.5,))
+    assert "erf" not in c.source and "exp_square" in c.source
+    found = c(x)
+    with mpmath.workdps(40):
+        for i, a in enumerate(x[:10].tolist()):
+            true = (i + 1) * 2 / mpmath.sqrt(mpmath.pi) * mpmath.exp(-mpmath.mpf(a) ** 2)
+            assert abs(found[i] - true) <= 4e-16 * abs(true) + 5e-324
 
 
 def test_second_derivatives():

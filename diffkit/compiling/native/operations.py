@@ -22,7 +22,7 @@ from diffkit.compiling.native.code import Code, Value
 from diffkit.compiling.native.kernels import KERNELS, sech2
 from diffkit.compiling.native.kernels import exp as exp_kernel
 from diffkit.compiling.program import Item, plain, ufunc_of
-from diffkit.rules.kinds import TABLE
+from diffkit.rules.kinds import TABLE, Elementwise
 
 Write = Callable[[Code, list[Value]], Value]
 #: On arrays up to this size the C library may be called for each entry.
@@ -78,6 +78,8 @@ def operation(item: Item) -> Write | None:
     if rule is None or item.boxed or not kind_of(item) or not all(map(kind_of, item.args)) or not _weak_rules(item):
         return None
     name: str = rule.name
+    if name == "special.exp_square" and type(rule) is Elementwise:  # which erf's derivative is, no row by name
+        return lambda c, args: _exp_square(c, *(c.convert(arg, "d") for arg in args))
     if TABLE.get(name) is not rule:
         name = "astype" if name == "float64" else ""
     if name == "power":
@@ -187,6 +189,15 @@ def _sign(c: Code, a: Value) -> Value:
 
 def _sech2(c: Code, x: Value) -> Value:
     return c.convert(sech2(c, c.convert(x, "d")), x.kind)
+
+
+def _exp_square(c: Code, x: Value, s: Value) -> Value:
+    """exp(s x^2) as the row has it: x = h + l with h^2 exact."""
+    h = c.mul(c.intrinsic("rint", c.mul(x, c.number(1024.0))), c.number(1 / 1024))
+    h = c.select(c.compare("<", c.intrinsic("fabs", x), c.number(65536.0)), h, x)
+    rest = c.mul(c.mul(s, c.sub(x, h)), c.add(x, h))
+    y = c.mul(exp_kernel(c, c.mul(c.mul(s, h), h)), exp_kernel(c, rest))
+    return c.select(c.is_nan(y), exp_kernel(c, c.mul(c.mul(s, x), x)), y)
 
 
 def _logistic(c: Code, x: Value) -> Value:
