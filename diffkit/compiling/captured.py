@@ -179,11 +179,16 @@ class Captured:
         return next(filter(_fails, self.checks), None)
 
     def settle(self) -> Check | None:
-        """The first thing that f changed while it ran; what it only added to is not checked any more."""
+        """The first thing that f changed while it ran; a list that it only added to is not checked any more."""
         failed = [check for check in self.checks if _fails(check)]
         self.checks = [check for check in self.checks if not any(check is other for other in failed)]
         self._unchanged = None
-        return next((check for check in failed if not _has_grown(check)), None)
+        changed = next((check for check in failed if not _has_grown(check)), None)
+        if changed is None:
+            for kind, container, _, _ in failed:
+                if kind == "mapping":
+                    self._mapping(container)  # what was added may be read the next time
+        return changed
 
 
 _MISSING = object()

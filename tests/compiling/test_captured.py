@@ -46,20 +46,20 @@ def test_changes_of_every_kind_are_seen(monkeypatch):
     monkeypatch.setitem(globals(), "settings_of_mine", module)
 
     def f(x, default=k):
-        f.calls += 1
+        f.runs.append(1)
         return (np.sum(helper(x) * default) + cell + model(x) + np.sum(TABLE["rows"][0]) + TABLE["rows"][1]
                 + settings_of_mine.shift)  # noqa: F821
 
-    f.calls = 0
+    f.runs = []
     compiled = dk.compile(f)
     x = np.arange(3.0)
 
     def check():
-        before = f.calls
+        before = len(f.runs)
         assert compiled(x) == f(x)
         assert compiled(x) == f(x)
         assert compiled.reason == ""
-        return f.calls - before - 2
+        return len(f.runs) - before - 2
 
     assert check() == 1
     assert check() == 0
@@ -160,18 +160,24 @@ def test_a_counter_that_f_reads_is_never_stale():
 
 def test_what_f_makes_at_its_first_use_is_compiled_afterwards():
     class Model:
-        table = None
+        def __init__(self, table):
+            self.table = table
 
         def __call__(self, x):
-            if self.table is None:
+            if getattr(self, "table", None) is None:
                 self.table = np.arange(3.0)
             return x * self.table
 
-    model, runs = Model(), []
-    compiled = dk.compile(lambda x: runs.append(1) or model(x))
-    for _ in range(5):
-        assert np.array_equal(compiled(np.ones(3)), [0.0, 1.0, 2.0])
-    assert len(runs) == 2 and compiled.reason == ""
+    set_later, added_later = Model(None), Model(None)
+    del added_later.table
+    for model in (set_later, added_later):
+        runs = []
+        compiled = dk.compile(lambda x, model=model, runs=runs: runs.append(1) or model(x))
+        for _ in range(5):
+            assert np.array_equal(compiled(np.ones(3)), [0.0, 1.0, 2.0])
+        assert len(runs) == (2 if model is set_later else 1)
+        model.table = np.ones(3)
+        assert np.array_equal(compiled(np.ones(3)), np.ones(3))
 
 
 def test_an_array_that_keeps_changing_ends_in_f_itself():

@@ -31,9 +31,9 @@ def rosenbrock_by_hand(x):
 
 def counted(f):
     def g(*args, **kwargs):
-        g.calls += 1
+        g.runs.append(1)  # a list that only grows: what f counts in a number, it might read
         return f(*args, **kwargs)
-    g.calls = 0
+    g.runs = []
     return g
 
 
@@ -62,12 +62,12 @@ def test_a_gradient_is_recorded_once_and_right():
     for _ in range(5):
         x = RNG.normal(size=8)
         np.testing.assert_allclose(g(x), rosenbrock_by_hand(x), rtol=1e-12)
-    assert f.calls == 1 and g.reason == ""
+    assert len(f.runs) == 1 and g.reason == ""
     g(RNG.normal(size=9))
     g(RNG.normal(size=9).astype(np.float32))
-    assert f.calls == 3
+    assert len(f.runs) == 3
     g(RNG.normal(size=9))
-    assert f.calls == 3
+    assert len(f.runs) == 3
 
 
 def test_a_loop_on_the_value_is_recorded_once_a_path():
@@ -82,7 +82,7 @@ def test_a_loop_on_the_value_is_recorded_once_a_path():
     for _ in range(3):
         for x, (value, slope) in paths.items():
             assert g(x) == (value, slope)
-    assert f.calls == 3  # 0, 1 and 2 halvings
+    assert len(f.runs) == 3  # 0, 1 and 2 halvings
     assert g.reason == ""
     assert len(g.sources) == 3
 
@@ -103,7 +103,7 @@ def test_a_grad_inside_runs_f_once():
         out = c(x, rate)
         np.testing.assert_allclose(out["x"], x - rate * 3 * x ** 2, rtol=1e-14)
         np.testing.assert_allclose(out["value"], np.sum(x ** 3), rtol=1e-14)
-    assert f.calls == step.calls == 1
+    assert len(f.runs) == len(step.runs) == 1
 
 
 def test_ints_are_static_until_they_vary():
@@ -115,7 +115,7 @@ def test_ints_are_static_until_they_vary():
     x = np.arange(3.0)
     for n in range(20):
         assert c(x, n) == 3 * 0.5 ** n
-    assert f.calls <= 6
+    assert len(f.runs) <= 6
 
     @counted
     def sized(x, n):
@@ -232,10 +232,10 @@ def test_a_new_array_in_a_closure_is_seen():
     x = np.ones(3)
     same(g(x), k.copy())
     same(g(x), k.copy())
-    assert f.calls == 1
+    assert len(f.runs) == 1
     k[1] = 10
     same(g(x), np.array([0.0, 10.0, 2.0]))
-    assert f.calls == 2
+    assert len(f.runs) == 2
 
 
 def test_writes_into_an_argument_happen():
