@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 
 from diffkit import quiet, tree
+from diffkit.compiling import numbers
 from diffkit.compiling.plan import WRITES, Plan, Step, is_basic
-from diffkit.compiling.program import Function, Item, Program, is_ufunc_call, plain, ufunc_of
+from diffkit.compiling.program import STRONG_FLOAT, Function, Item, Program, is_ufunc_call, plain, ufunc_of
 from diffkit.compiling.recording import Question, answer_key
 from diffkit.rules.arithmetic import (
     ABSOLUTE,
@@ -47,20 +48,27 @@ from diffkit.tape import PICK
 _INFIX = {ADD: "{} + {}", SUBTRACT: "{} - {}", MULTIPLY: "{} * {}", DIVIDE: "{} / {}", POWER: "{} ** {}",
           REMAINDER: "{} % {}", FLOOR_DIVIDE: "{} // {}", MATMUL: "{} @ {}", NEGATIVE: "-{}", ABSOLUTE: "abs({})"}
 #: Names that the source uses itself.
-_RESERVED = ("abs", "int", "inputs", "slots", "token", "n", "a", "r", "take", "give", "silence", "restore", "program")
+_RESERVED = ("abs", "int", "float", "inputs", "slots", "token", "n", "a", "r", "take", "give", "silence", "restore",
+             "program")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 #: For numbers and for arrays without a temporary; the ufunc itself is much slower on numbers.
-_COMPARED: dict[Any, str] = {np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">=",
-                             np.equal: "==", np.not_equal: "!="}
+_COMPARED = numbers.COMPARED
 _ADD_REDUCE = np.add.reduce
 #: What a program returns in place of a result: it met a NaN where none was recorded.
 MET_NAN = -1
 
 
 class Emitter:
-    """Writes the source of one plan and collects the namespace that it runs in."""
+    """Writes the source of one plan and collects the namespace that it runs in.
 
-    def __init__(self, program: Program, plan: Plan, output: tree.Structure) -> None:
+    ``floats`` are the numbers of items that are computed as Python's floats.
+    """
+
+    def __init__(self, program: Program, plan: Plan, output: tree.Structure,
+                 floats: frozenset[int] = frozenset()) -> None:
+        self.floats = floats
+        self._raw: dict[int, str] = {}
+        self._conversions: list[str] = []
         self.program = program
         self.plan = plan
         self.namespace: dict[str, Any] = dict.fromkeys(_RESERVED)
@@ -71,7 +79,7 @@ class Emitter:
         self._numbering = {id(question): i for i, (_, question) in enumerate(program.questions)}
         self._is_quiet = False
         self._write(output)
-        self.namespace.update(abs=abs, int=int, silence=quiet.silence, restore=quiet.restore)
+        self.namespace.update(abs=abs, int=int, float=float, silence=quiet.silence, restore=quiet.restore)
 
     @property
     def source(self) -> str:
@@ -79,7 +87,9 @@ class Emitter:
 
     # --- names ---------------------------------------------------------------------------------
     def name(self, item: Item) -> str:
-        """How the source calls a value."""
+        """How the source calls a value, a number as NumPy's."""
+        if item.number in self.floats:
+            return f"{self.function('float64', np.float64)}({self.raw(item)})"
         known = self._names.get(item.number)
         if known is None:
             if item.source == "constant":
@@ -88,6 +98,29 @@ class Emitter:
                 known = f"v{item.number}"
             self._names[item.number] = known
         return known
+
+    def raw(self, item: Item) -> str:
+        """How the source calls a number as Python's float; what NumPy computed is converted once."""
+        if item.kind == "weak" and item.source != "constant":
+            return self.name(item)
+        known = self._raw.get(item.number)
+        if known is None:
+            if item.source == "constant":
+                known = numbers.literal(plain(item.value)) or self.constant(float(item.value))
+            elif item.number in self.floats:
+                known = f"v{item.number}"
+            else:
+                known = f"f{item.number}"
+                self._conversions.append(f"{known} = float({self.name(item)})")
+            self._raw[item.number] = known
+        return known
+
+    def operand(self, arg: Item, item: Item) -> str:
+        """An operand of an array's operation, for which a Python float will do beside float64."""
+        if arg.number in self.floats and (is_ufunc_call(item) or item.rule in WRITES) and any(
+                other.kind == "array" and other.value.dtype == np.float64 for other in item.args):
+            return self.raw(arg)
+        return self.name(arg)
 
     @staticmethod
     def _literal_number(value: Any) -> str:
@@ -178,6 +211,8 @@ class Emitter:
     # --- operations ----------------------------------------------------------------------------
     def _step(self, step: Step) -> list[str]:
         item = step.item
+        if item.number in self.floats:
+            return self._float(item)
         lines = self._mode(item.quiet)
         out = None if step.slot is None else f"b{step.slot}"
         name = self.name(item)
@@ -185,9 +220,18 @@ class Emitter:
             return lines + self._written(step, name, out)
         return [*lines, self._comment(f"{name} = {self.expression(item, out)}", item.line)]
 
+    def _float(self, item: Item) -> list[str]:
+        """A number in Python's arithmetic, which knows no error state."""
+        text = numbers.expression(self, item)
+        if item.rule is STRONG_FLOAT:
+            self._raw[item.number] = text
+            return []
+        lines, self._conversions = self._conversions, []
+        return [*lines, self._comment(f"{self.raw(item)} = {text}", item.line)]
+
     def expression(self, item: Item, out: str | None) -> str:
         """The source that computes an item, into ``out`` if that is given."""
-        args = [self.name(arg) for arg in item.args]
+        args = [self.operand(arg, item) for arg in item.args]
         rule = item.rule
         if item.boxed:
             call = rule.call if rule.call is not rule else rule.fun
@@ -279,7 +323,7 @@ class Emitter:
         index = item.params["index"]
         if item.rule is not ADD_AT or is_basic(index):
             sign = {SETITEM: "=", ADD_AT: "+="}.get(item.rule, "-=")
-            lines.append(f"{name}[{self.index(index)}] {sign} {self.name(v)}")
+            lines.append(f"{name}[{self.index(index)}] {sign} {self.operand(v, item)}")
         else:
             lines.append(f"{self.function('add_at', add_at)}({name}, {self.constant(index)}, {self.name(v)})")
         lines[-1] = self._comment(lines[-1], item.line)
@@ -288,7 +332,7 @@ class Emitter:
     # --- questions -------------------------------------------------------------------------------
     def _question(self, item: Item, question: Question) -> list[str]:
         number = self._numbering[id(question)]
-        name = self.name(item)
+        name = self.raw(item) if question.ask is bool and item.number in self.floats else self.name(item)
         give_back = "give(slots); " if self.plan.slots else ""
         if question.ask is bool:
             test = f"not {name}" if question.answer else name
@@ -305,7 +349,7 @@ class Emitter:
         """One test for all derivatives in which diffkit looked for NaN."""
         terms = []
         for item in self.plan.watched:
-            name = self.name(item)
+            name = self.raw(item) if item.number in self.floats else self.name(item)
             if item.kind == "number":
                 terms.append(f"{name} * {name}")
             elif item.value.flags.c_contiguous and item.value.dtype.char in "fdFD":
@@ -315,7 +359,8 @@ class Emitter:
         if not terms:
             return []
         give_back = "give(slots); " if self.plan.slots else ""
-        return [*self._mode(True), f"n = {' + '.join(terms)}",
+        is_quiet = any(item.number not in self.floats for item in self.plan.watched)
+        return [*self._mode(is_quiet), f"n = {' + '.join(terms)}",
                 self._comment(f"if n != n: {give_back}return {MET_NAN}, None", "is there a NaN in a derivative?")]
 
     # --- the result -------------------------------------------------------------------------------
