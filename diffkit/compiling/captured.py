@@ -218,7 +218,8 @@ def _has_grown(check: Check) -> bool:
         return len(container) > len(expected) and all(a is b or _equal(a, b) for a, b in zip(container, expected))
     if kind == "mapping":
         return len(container) > len(expected) and all(
-            key in container and (container[key] is value or _equal(container[key], value)) for key, value in expected)
+            key in container and (container[key] is value or _equal(container[key], value))
+            for key, value in expected)
     return False
 
 
