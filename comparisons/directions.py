@@ -1,7 +1,7 @@
 """How fast are whole matrices of derivatives, next to the ones written by hand and to JAX's?
 
 Jacobians of R^n -> R^n, Rosenbrock's Hessian dense and sparse, and per-example gradients: by
-diffkit row by row, in batched sweeps, and compiled.  Measured as in ``compiled``: interleaved in one
+diffkit row by row, in batched sweeps, and compiled.  Measured as in ``speed``: interleaved in one
 process, checked against the hand-written matrix first, ratios to its time.
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m comparisons.directions [case …]
@@ -9,8 +9,6 @@ process, checked against the hand-written matrix first, ratios to its time.
 
 from __future__ import annotations
 
-import os
-import platform
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -18,11 +16,12 @@ from typing import Any
 import numpy as np
 
 import diffkit as dk
-from comparisons import compiled
-from comparisons.compiled import Case, measure, rosenbrock, rosenbrock_hessian
+from comparisons.speed import harness, peers
+from comparisons.speed.harness import Case
+from comparisons.speed.workloads.rosenbrock import hessian_by_hand, rosenbrock
 from diffkit.transforms import directions
 
-COLUMNS = ("row by row", "eager", "compiled", "jax jit")
+COLUMNS = ("row by row", "eager", "compiled", "JAX jit")
 
 
 def mixing(m: Any, a: Any) -> Callable[[Any], Any]:
@@ -53,8 +52,8 @@ def row_by_row(f: Callable[..., Any]) -> Callable[..., Any]:
 
 def _jax_jitted(make: Callable[[Any], Callable[..., Any]], transform: str) -> Callable[[], Callable[..., Any]]:
     def by_jax() -> Callable[..., Any]:
-        jax = compiled._jax()
-        return compiled._blocking(jax.jit(getattr(jax, transform)(make(jax.numpy))))
+        jax = peers.jax()
+        return peers.blocking(jax.jit(getattr(jax, transform)(make(jax.numpy))))
     return by_jax
 
 
@@ -72,8 +71,8 @@ def _examples_by_hand(w: Any, xs: Any, ys: Any) -> Any:
 
 
 def _examples_by_jax() -> Callable[..., Any]:
-    jax = compiled._jax()
-    return compiled._blocking(jax.jit(jax.vmap(jax.grad(_examples(jax.numpy)), (None, 0, 0))))
+    jax = peers.jax()
+    return peers.blocking(jax.jit(jax.vmap(jax.grad(_examples(jax.numpy)), (None, 0, 0))))
 
 
 def cases() -> list[Case]:
@@ -84,16 +83,16 @@ def cases() -> list[Case]:
         f = dk.jacobian(mixing(np, a))
         found.append(Case(f"Jacobian {n}", mixing_jacobian(a), (x,), f, {
             "row by row": lambda f=f: row_by_row(f),
-            "jax jit": _jax_jitted(lambda m, a=a: mixing(m, a), "jacrev")}))
+            "JAX jit": _jax_jitted(lambda m, a=a: mixing(m, a), "jacrev")}))
     hessian = dk.hessian(rosenbrock(np))
-    found.append(Case("Rosenbrock Hessian 100", rosenbrock_hessian, (rng.normal(size=100),), hessian, {
-        "row by row": lambda: row_by_row(hessian), "jax jit": _jax_jitted(rosenbrock, "hessian")}))
+    found.append(Case("Rosenbrock Hessian 100", hessian_by_hand, (rng.normal(size=100),), hessian, {
+        "row by row": lambda: row_by_row(hessian), "JAX jit": _jax_jitted(rosenbrock, "hessian")}))
     found.append(sparse_case(10 ** 5))
     w, xs, ys = rng.normal(size=(4, 20)), rng.normal(size=(500, 20)), rng.normal(size=500)
     gradients = dk.vmap(dk.grad(_examples(np)), (None, 0, 0))
     found.append(Case("500 gradients of examples", _examples_by_hand, (w, xs, ys), gradients, {
         "row by row": lambda: lambda w, xs, ys: np.stack([dk.grad(_examples(np))(w, x, y) for x, y in zip(xs, ys)]),
-        "jax jit": _examples_by_jax}))
+        "JAX jit": _examples_by_jax}))
     return found
 
 
@@ -116,13 +115,12 @@ def sparse_case(n: int) -> Case:
 
 def main() -> None:
     wanted = sys.argv[1:]
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-          f"NumPy {np.__version__}; time over that of the matrix written by hand")
+    print(f"{harness.machine()}; time over that of the matrix written by hand")
     print(f"{'':26s}{'by hand':>12s}" + "".join(f"{name:>12s}" for name in COLUMNS))
     for case in cases():
         if wanted and not any(word in case.name for word in wanted):
             continue
-        hand, ratios = measure(case)
+        hand, ratios, _ = harness.measure(case, ["numba"])
         cells = "".join(f"{ratios[name]:12.2f}" if name in ratios else f"{'-':>12s}" for name in COLUMNS)
         print(f"{case.name:26s}{hand:9.1f} µs{cells}", flush=True)
 

@@ -15,7 +15,8 @@ import diffkit as dk
 from comparisons.speed import peers
 from comparisons.speed.harness import Case
 
-OBSERVATIONS = 30_000
+#: Of the 30 entries of an observation, without v0 in the first row and u0 in the second.
+_ENTRIES = np.array([i for i in range(30) if i not in (8, 22)])
 
 
 def residual(m: Any) -> Any:
@@ -106,6 +107,21 @@ def by_hand(p: Any, feature: Any) -> Any:
     return out
 
 
+def scene(observations: int) -> tuple[Any, Any, Any, tuple[int, int]]:
+    """Cameras (m, 11), points (n, 3), weights, and which of them belong to each observation: (observations, 15)."""
+    rng = np.random.default_rng(4)
+    cameras, points = max(observations // 600, 1), max(observations // 4, 1)
+    camera = np.concatenate([rng.uniform(0.1, 0.5, (cameras, 3)), rng.normal(size=(cameras, 3)),
+                             rng.uniform(0.8, 1.2, (cameras, 1)), 0.1 * rng.normal(size=(cameras, 4))], axis=1)
+    point = rng.normal(size=(points, 3)) + [0, 0, 6]
+    seen_by, seen = rng.integers(0, cameras, observations), rng.integers(0, points, observations)
+    columns = np.concatenate([11 * seen_by[:, None] + np.arange(11),
+                              camera.size + 3 * seen[:, None] + np.arange(3),
+                              camera.size + point.size + np.arange(observations)[:, None]], axis=1)
+    unknowns = np.concatenate([camera.ravel(), point.ravel(), rng.uniform(0.5, 1.0, observations)])
+    return unknowns, rng.normal(size=(observations, 2)), columns, (2 * observations, unknowns.size)
+
+
 def _jax() -> Any:
     library = peers.jax()
     return peers.blocking(library.jit(library.vmap(library.jacrev(residual(library.numpy)))))
@@ -119,12 +135,35 @@ def _torch(compiled: bool) -> Any:
     return lambda p, feature: run(library.from_numpy(p), library.from_numpy(feature)).numpy()
 
 
+def by_observation(observations: int) -> Case:
+    unknowns, feature, columns, _ = scene(observations)
+    return Case(f"bundle adjustment, Jacobians of {observations} observations", by_hand, (unknowns[columns], feature),
+                dk.vmap(dk.jacobian(residual(np))),
+                {"JAX jit": _jax, "PyTorch": lambda: _torch(False), "torch.compile": lambda: _torch(True)})
+
+
+def as_one_matrix(observations: int) -> Case:
+    """The entries of the sparse Jacobian by all unknowns, in the order of a CSR matrix."""
+    unknowns, feature, columns, shape = scene(observations)
+
+    def residuals(x: Any, feature: Any) -> Any:
+        return residual(np)(x[columns].T, feature.T).T
+
+    def assembled(jacobians: Any) -> Any:
+        """Everyone who finds the Jacobian of each observation lays the entries that are not 0 end to end."""
+        return lambda x, feature: np.asarray(jacobians(x[columns], feature)).reshape(-1, 30)[:, _ENTRIES].reshape(-1)
+
+    prepared = dk.sparse_jacobian(residuals).prepare(unknowns, feature)
+    if prepared.shape != shape or not np.array_equal(
+            prepared.columns, np.repeat(columns, 2, axis=0).reshape(-1, 30)[:, _ENTRIES].reshape(-1)):
+        raise AssertionError("the pattern that was found is not that of bundle adjustment")
+    return Case(f"bundle adjustment, sparse matrix of {observations} observations", assembled(by_hand),
+                (unknowns, feature), prepared.values,
+                {"JAX jit": lambda: assembled(_jax()),
+                 "PyTorch": lambda: assembled(_torch(False)), "torch.compile": lambda: assembled(_torch(True))})
+
+
 def cases() -> Iterator[Case]:
-    rng = np.random.default_rng(4)
-    p = np.concatenate([rng.uniform(0.1, 0.5, (OBSERVATIONS, 3)), rng.normal(size=(OBSERVATIONS, 3)),
-                        rng.uniform(0.8, 1.2, (OBSERVATIONS, 1)), 0.1 * rng.normal(size=(OBSERVATIONS, 4)),
-                        rng.normal(size=(OBSERVATIONS, 3)) + [0, 0, 6],
-                        rng.uniform(0.5, 1.0, (OBSERVATIONS, 1))], axis=1)
-    yield Case(f"bundle adjustment, Jacobians of {OBSERVATIONS} observations", by_hand,
-               (p, rng.normal(size=(OBSERVATIONS, 2))), dk.vmap(dk.jacobian(residual(np))),
-               {"JAX jit": _jax, "PyTorch": lambda: _torch(False), "torch.compile": lambda: _torch(True)})
+    for observations in (30_000, 200_000):
+        yield by_observation(observations)
+        yield as_one_matrix(observations)
