@@ -24,8 +24,20 @@ import numpy as np
 from diffkit import quiet, tree
 from diffkit.compiling import numbers
 from diffkit.compiling.plan import WRITES, Plan, Step, is_basic
-from diffkit.compiling.program import STRONG_FLOAT, Function, Item, Program, is_ufunc_call, plain, ufunc_of
+from diffkit.compiling.program import (
+    ENTRY,
+    STILL,
+    STRONG_FLOAT,
+    Function,
+    Item,
+    Program,
+    is_ufunc_call,
+    plain,
+    ufunc_of,
+)
 from diffkit.compiling.recording import Question, answer_key
+from diffkit.compiling.rolling.loops import RESULT, Loop
+from diffkit.compiling.rolling.regions import Affine
 from diffkit.rules.arithmetic import (
     ABSOLUTE,
     ADD,
@@ -65,8 +77,10 @@ class Emitter:
     """
 
     def __init__(self, program: Program, plan: Plan, output: tree.Structure,
-                 floats: frozenset[int] = frozenset()) -> None:
+                 floats: frozenset[int] = frozenset(), may_be_floats: bool = False) -> None:
         self.floats = floats
+        self.loops: list[str] = []
+        self.may_be_floats = may_be_floats
         self._raw: dict[int, str] = {}
         self._conversions: list[str] = []
         self.program = program
@@ -147,7 +161,7 @@ class Emitter:
     def literal(self, value: Any) -> str:
         """Source for a parameter: numbers, slices and tuples of them as text, the rest by name."""
         kind = type(value)
-        if kind in (int, bool) or value is None or value is Ellipsis:
+        if kind in (int, bool, Affine) or value is None or value is Ellipsis:
             return repr(value)
         if kind is tuple:
             inner = ", ".join(map(self.literal, value))
@@ -161,7 +175,8 @@ class Emitter:
         parts = index if type(index) is tuple else (index,)
         texts = []
         for part in parts:
-            if type(part) is slice and all(p is None or type(p) is int for p in (part.start, part.stop, part.step)):
+            if type(part) is slice and all(p is None or type(p) in (int, Affine)
+                                           for p in (part.start, part.stop, part.step)):
                 start, stop, step = ("" if p is None else str(p) for p in (part.start, part.stop, part.step))
                 texts.append(f"{start}:{stop}" + (f":{step}" if step else ""))
             elif type(part) is bool:
@@ -187,7 +202,7 @@ class Emitter:
             body = [*body[:1 + bool(slots)], "token = None", "try:", *("    " + line for line in steps),
                     "finally:", "    if token is not None:", "        restore(token)"]
         body += self._result(output)
-        self.lines = ["def program(inputs):", *("    " + line for line in body if line)]
+        self.lines = [*self.loops, "def program(inputs):", *("    " + line for line in body if line)]
 
     def _steps(self) -> list[str]:
         lines: list[str] = []
@@ -213,7 +228,12 @@ class Emitter:
         item = step.item
         if item.number in self.floats:
             return self._float(item)
-        lines = self._mode(item.quiet)
+        if type(item.rule) is Loop:
+            from diffkit.compiling.rolling.source import source_of  # whose emitter is this one
+            return source_of(self, item)
+        if item.rule is RESULT:
+            return []
+        lines = self._mode(item.quiet) if item.rule not in STILL else []
         out = None if step.slot is None else f"b{step.slot}"
         name = self.name(item)
         if item.rule in WRITES:
@@ -453,9 +473,15 @@ def _astype(emitter: Emitter, item: Item, args: list[str]) -> str | None:
     return f"{args[0]}.astype({emitter.constant(item.params['dtype'])})"
 
 
+def _entry(emitter: Emitter, item: Item, args: list[str]) -> str | None:
+    text = f"{args[0]}[{item.params['position']}]"
+    return f"{emitter.function('float64', np.float64)}({text})" if numbers.is_listed(item) else text
+
+
 def _pick(emitter: Emitter, item: Item, args: list[str]) -> str | None:
     return f"{args[0]}[{int(item.params['position'])}]"
 
 
 _SPECIAL: dict[Any, Callable[[Emitter, Item, list[str]], str | None]] = {
-    RESHAPE: _reshape, TRANSPOSE: _transpose, GETITEM: _getitem, ASTYPE: _astype, PICK: _pick}
+    RESHAPE: _reshape, TRANSPOSE: _transpose, GETITEM: _getitem, ASTYPE: _astype, PICK: _pick,
+    ENTRY: _entry}

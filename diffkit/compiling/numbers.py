@@ -15,12 +15,13 @@ such a program, and f itself answers.  An overflow of a product gives inf in bot
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 from diffkit.compiling.plan import Plan
-from diffkit.compiling.program import STRONG_FLOAT, Item, ufunc_of
+from diffkit.compiling.program import ENTRY, STRONG_FLOAT, Item, ufunc_of
 from diffkit.rules.arithmetic import ABSOLUTE, ADD, DIVIDE, MULTIPLY, NEGATIVE, POSITIVE, POWER, SUBTRACT
 from diffkit.rules.indexing import GETITEM
 from diffkit.rules.kinds import TABLE
@@ -79,14 +80,19 @@ def is_entry(item: Item) -> bool:
     index = item.params["index"]
     parts = index if type(index) is tuple else (index,)
     return item.args[0].kind == "array" and len(parts) == item.args[0].value.ndim \
-        and all(type(part) is int for part in parts)
+        and all(isinstance(part, int) and not isinstance(part, bool) for part in parts)
+
+
+def is_listed(item: Item) -> bool:
+    """Whether a number of float64 is one of a list's, which may be Python's."""
+    return item.rule is ENTRY and item.kind == "number" and item.value.dtype == np.float64
 
 
 def could_be_float(item: Item) -> bool:
     """Whether Python computes the same number."""
     if item.source != "call" or item.kind != "number" or item.boxed:
         return False
-    if is_entry(item):
+    if is_entry(item) or is_listed(item):
         return True
     if item.params or not all(map(is_real, item.args)):
         return False
@@ -96,8 +102,11 @@ def could_be_float(item: Item) -> bool:
         item.rule is STRONG_FLOAT or item.rule in _INFIX or item.rule in _CALLED)
 
 
-def floats_of(plan: Plan, outs: list[Any]) -> frozenset[int]:
-    """The items to compute as Python floats; none where conversions would cost what they save."""
+def floats_of(plan: Plan, outs: list[Any], carried: Sequence[tuple[Item, Item]] = ()) -> frozenset[int]:
+    """The items to compute as Python floats; none where conversions would cost what they save.
+
+    ``carried`` are inputs of one turn of a loop, and what the turn leaves for the next in their place.
+    """
     found = {step.item.number: step.item for step in plan.steps
              if step.question is None and could_be_float(step.item)}
     if not found:
@@ -111,7 +120,10 @@ def floats_of(plan: Plan, outs: list[Any]) -> frozenset[int]:
     for out in outs:
         if isinstance(out, Item) and out.number in found and out.value.dtype == np.bool_:
             del found[out.number]
-    computed = [item for item in found.values() if item.rule not in (STRONG_FLOAT, GETITEM)]
+    computed = [item for item in found.values() if item.rule not in (STRONG_FLOAT, GETITEM, ENTRY)]
+    for before, after in carried:
+        if after.number in found and before.kind == "number":
+            found[before.number] = before
     into = {arg.number for item in computed for arg in item.args if arg.kind == "number" and arg.source != "constant"
             and arg.number not in found}
     back = {arg.number for step in plan.steps if step.question is None and step.item.number not in found
@@ -129,6 +141,8 @@ def literal(value: Any) -> str:
 
 def expression(source: Source, item: Item) -> str:
     """The source that computes a float."""
+    if item.rule is ENTRY:
+        return f"{source.name(item.args[0])}[{item.params['position']}]"
     if item.rule is GETITEM:
         return f"{source.name(item.args[0])}.item({source.index(item.params['index']).rstrip(',')})"
     args = [source.raw(arg) for arg in item.args]

@@ -57,11 +57,11 @@ class Plan:
     roots: dict[int, frozenset[int]]
 
 
-def plan(program: Program) -> Plan:
-    """Order and storage of a program."""
+def plan(program: Program, owned: frozenset[int] = frozenset()) -> Plan:
+    """Order and storage of a program; ``owned`` are inputs that it may write into."""
     result = order(program)
     outs = [out for out in program.outs if isinstance(out, Item)]
-    _write_in_place(result, outs)
+    _write_in_place(result, outs, owned)
     _assign_slots(result, outs)
     return result
 
@@ -158,7 +158,7 @@ def _last_uses(steps: list[Step], roots: dict[int, frozenset[int]], forever: lis
     return last
 
 
-def _write_in_place(plan: Plan, outs: list[Item]) -> None:
+def _write_in_place(plan: Plan, outs: list[Item], owned: frozenset[int] = frozenset()) -> None:
     """Let ``a[index] += v`` change a where it is fresh and not needed any more."""
     roots, steps = plan.roots, plan.steps
     last = _last_uses(steps, roots, [*plan.watched, *outs])
@@ -173,7 +173,9 @@ def _write_in_place(plan: Plan, outs: list[Item]) -> None:
             continue
         a, v = item.args
         root, = roots[a.number] if len(roots[a.number]) == 1 else (-1,)
-        if root in made and root == _own(a, made, roots) and last[root] == position and root not in roots[v.number]:
+        whole = a.number if a.number in owned else _own(a, made, roots)
+        is_ours = root == whole and (root in made or root in owned)
+        if is_ours and last[root] == position and root not in roots[v.number]:
             step.in_place = True
             previous = last[item.number]
             for number in sharing[item.number]:

@@ -27,7 +27,9 @@ from diffkit.compiling.recording import (
     is_weak_friendly,
 )
 from diffkit.rules.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATIVE
+from diffkit.rules.indexing import GETITEM
 from diffkit.rules.kinds import TABLE, Elementwise, Flat
+from diffkit.rules.shapes import TRANSPOSE
 
 Simplify = Callable[["Builder", Any, list["Item"], dict[str, Any], Any], Any]
 
@@ -55,6 +57,14 @@ def _subtract_at(a: Any, v: Any, index: Any) -> Any:
     return out
 
 
+def _entry(values: Any, position: int) -> Any:
+    return values[position]
+
+
+#: One entry of a list of values.
+ENTRY = Function("entry", _entry)
+#: Rules that compute nothing, so that the error state does not matter to them.
+STILL = frozenset([GETITEM, TRANSPOSE, ENTRY])
 #: ``a[index] -= v`` for an index that names no entry twice.
 SUBTRACT_AT = Function("subtract_at", _subtract_at)
 
