@@ -114,7 +114,7 @@ class Runs:
             last[self._keys[i]] = i
 
     def following(self, position: int) -> list[Run] | None:
-        """The runs that begin at the first place from here on where any does: the long ones, of short periods first."""
+        """The runs that begin at the first place from here on where any does: long ones, of short periods, first."""
         while position < len(self._keys):
             found = self._at(position)
             if found:
