@@ -46,8 +46,11 @@ class TorchAsNumpy:
     def where(self, condition: Any, a: Any, b: Any) -> Any:
         return self.library.where(condition, a, b)
 
-    def erf(self, x: Any) -> Any:
-        return self.library.erf(x)
+    def logaddexp(self, a: float, b: Any) -> Any:
+        return self.library.logaddexp(self.library.full_like(b, a), b)
+
+    def ndtr(self, x: Any) -> Any:
+        return self.library.special.ndtr(x)
 
 
 def torch_gradient(make: Make, count: int, compiled: bool = False) -> Callable[..., Any]:

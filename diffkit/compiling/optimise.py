@@ -4,6 +4,7 @@ Floating-point arithmetic keeps few of algebra's laws, and only those are used:
 
     x * 1, x / 1, x - 0, x + (-0)        x          (not x + 0, which changes -0)
     a + (-b), a - (-b)                   a - b, a + b
+    c + sum(-a), c a number but 0        c - sum(a)
     (-a) * b, (-a) / b                   -(a * b), …, so that the sign meets an addition
                                          (not sum(-a), whose zeros would change)
     -(-a), x transposed twice, …         x
@@ -27,6 +28,7 @@ from diffkit.compiling.program import SUBTRACT_AT, Builder, Function, Item, ufun
 from diffkit.rules.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATIVE, POSITIVE, POWER, SUBTRACT
 from diffkit.rules.flat import STOP_GRADIENT
 from diffkit.rules.indexing import GETITEM, SCATTER, _is_basic
+from diffkit.rules.reductions import SUM
 from diffkit.rules.shapes import ASTYPE, BROADCAST_TO, RESHAPE, TRANSPOSE
 from diffkit.rules.writing import ADD_AT
 
@@ -123,6 +125,9 @@ def _add(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
         inner = _negated(other)
         if inner is not None and _is_float(x):
             return SUBTRACT, [x, inner], {}
+        if other.rule is SUM and _number(x) and (inner := _negated(other.args[0])) is not None \
+                and value.dtype.kind == "f" and other.dtype == value.dtype:
+            return SUBTRACT, [x, builder.again(SUM, [inner], other.params)], {}
     return None
 
 

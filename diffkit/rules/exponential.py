@@ -14,6 +14,7 @@ import numpy as np
 
 from diffkit.rules.domains import POSITIVE, REAL, above
 from diffkit.rules.kinds import Elementwise, elementwise, over
+from diffkit.rules.pieces import in_pieces
 
 
 def _log_of(number: int, like: Any) -> Any:
@@ -21,11 +22,12 @@ def _log_of(number: int, like: Any) -> Any:
     return np.log(like.dtype.type(number))
 
 
+@in_pieces
 def _logistic(x: Any) -> Any:
     if np.iscomplexobj(x):
         return 1 / (1 + np.exp(-x))
     small = np.exp(-np.abs(x))  # at most 1: nothing overflows
-    return np.where(x >= 0, 1, small)[()] / (1 + small)
+    return np.maximum(small, x >= 0) / (1 + small)  # 1 on the right, small on the left
 
 
 LOGISTIC: Elementwise = elementwise(_logistic, lambda y, x: y * LOGISTIC(-x), "1/(1 + exp(-x))", REAL,

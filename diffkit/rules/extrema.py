@@ -22,7 +22,8 @@ def _shares(a: Any, y: Any, axis: Any) -> Any:
     if np.isnan(y).any():
         hits = hits | (np.isnan(a) & np.isnan(y))
     weights = hits.astype(real_type(a.dtype))
-    return weights / np.add.reduce(weights, axis=axis, keepdims=True)
+    ties = np.count_nonzero(hits, axis=axis, keepdims=True)
+    return weights if np.all(ties == 1) else weights / ties.astype(weights.dtype)
 
 
 SHARES = Flat(_shares, name="extremum_shares")

@@ -27,6 +27,8 @@ PROGRAMS = {
     "doubled by little": lambda x, y: 0.25 * (2 * x), "tripled": lambda x, y: 0.1 * (3 * x),
     "sum of negated": lambda x, y: 1.0 + np.sum(-x[:, None] * y, axis=1),
     "sum of negated zeros": lambda x, y: _signs(np.sum(-(np.where(np.isfinite(x), x, y)[:, None] * 0.0), axis=1)),
+    "zero and a sum of negated": lambda x, y: _signs(-0.0 + np.sum(-(np.nan_to_num(x)[:, None] * 0.0), 1)),
+    "number and a sum of cancelling": lambda x, y: 5e-324 + np.sum(-np.stack([y * 0.1, -y * 0.1]), axis=0),
     "broadcast": lambda x, y: np.broadcast_to(x, (2, x.size)) * y + np.broadcast_to(y[:1], x.shape),
     "ones": lambda x, y: np.ones(x.shape) * x - np.zeros(x.shape) * y + np.full(x.shape, -0.0),
     "transposed twice": lambda x, y: (x.reshape(1, -1).T * 2).T.T.reshape(-1),
@@ -89,6 +91,16 @@ def test_what_needs_no_input_is_not_in_the_program():
     c = dk.compile(dk.grad(lambda x: np.sum(np.exp(k) * x * 1.0)))
     np.testing.assert_array_equal(c(np.ones(3)), np.exp(k))
     assert "exp" not in c.source and "multiply" not in c.source and "*" not in c.source.replace("**", "")
+
+
+def test_a_sum_is_taken_away_instead_of_negated():
+    def share(x):
+        return 1.0 + np.sum(-np.exp(x))
+    run = dk.compile(share)
+    x = np.linspace(-3.0, 0.5, 37)
+    for _ in range(2):
+        assert run(x) == share(x)
+    assert "negative" not in run.source
 
 
 def test_signs_meet_additions():

@@ -16,6 +16,7 @@ from scipy import special as sp
 
 from diffkit.rules.domains import POSITIVE, REAL, UNIT, Domain, between
 from diffkit.rules.kinds import Elementwise
+from diffkit.rules.pieces import in_pieces
 from diffkit.scipy.rules.words import flat, precise, row, several
 
 _TWO = 2 / math.sqrt(math.pi)
@@ -23,14 +24,19 @@ _HALF = math.sqrt(math.pi) / 2
 
 
 @precise
+@in_pieces
 def _exp_square(x: Any, s: Any) -> Any:
     """exp(s x^2): x = h + l with h^2 exact, so that only the small part is rounded."""
     if np.iscomplexobj(x):
         return np.exp(s * x * x)
     with np.errstate(all="ignore"):
-        high = np.where(np.abs(x) < 2.0 ** 16, np.rint(x * 1024) / 1024, x)
+        near = np.abs(x) < 2.0 ** 16
+        high = np.rint(x * 1024) * 2.0 ** -10
+        if not np.all(near):
+            high = np.where(near, high, x)
         y = np.exp(s * high * high) * np.exp(s * (x - high) * (x + high))
-        return np.where(np.isnan(y) & ~np.isnan(x), np.exp(s * x * x), y)
+        lost = np.isnan(y)
+        return np.where(lost & ~np.isnan(x), np.exp(s * x * x), y) if np.any(lost) else y
 
 
 EXP_SQUARE: Elementwise = row(_exp_square, lambda y, x, s: 2 * s * x * y, None, domain=(REAL,),
