@@ -119,6 +119,23 @@ def test_every_length_of_a_row(size):
         same_twice(dk.grad(f), (x,), (x[::-1].copy(),))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("size", [1, 3, 8, 33])
+def test_of_two_zeros_the_largest_is_numpys(size, dtype):
+    """Whose sign decides which infinity a division gives."""
+    zeros = np.zeros(size, dtype)
+    for a, b in ((zeros, -zeros), (-zeros, zeros), (zeros, zeros), (-zeros, -zeros)):
+        for f in (np.maximum, np.minimum):
+            run = compile_(lambda a, b, f=f: f(a, b) * 2.0)
+            run(a, b)
+            assert not run.reason
+            assert np.array_equal(np.signbit(run(a, b)), np.signbit(f(a, b)))
+        sided = compile_(lambda a: 1 / np.maximum(a * 1.0, 0))
+        with np.errstate(divide="ignore"):
+            assert np.array_equal(sided(a), 1 / np.maximum(a * 1.0, 0))
+            assert np.array_equal(sided(b), 1 / np.maximum(b * 1.0, 0))
+
+
 def test_a_long_sum_keeps_its_digits():
     x = np.full(10 ** 6, 0.1)
     assert abs(same_twice(lambda x: np.sum(x * 1.0), (x,))(x) - 1e5) <= 1e-8

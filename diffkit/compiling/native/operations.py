@@ -171,13 +171,13 @@ def _small_power(c: Code, x: Value, number: float) -> Value:
 # --- rows -----------------------------------------------------------------------------------------
 
 def maximum(c: Code, a: Value, b: Value) -> Value:
-    """NumPy's: a NaN in either comes out."""
-    return c.select(c.integer("or", c.compare(">=", a, b), c.is_nan(a)), a, b)
+    """NumPy's: a NaN in either comes out, and of two zeros the second, as x86's instruction has it."""
+    return c.select(c.integer("or", c.compare(">", a, b), c.is_nan(a)), a, b)
 
 
 def minimum(c: Code, a: Value, b: Value) -> Value:
-    """NumPy's: a NaN in either comes out."""
-    return c.select(c.integer("or", c.compare("<=", a, b), c.is_nan(a)), a, b)
+    """As ``maximum``."""
+    return c.select(c.integer("or", c.compare("<", a, b), c.is_nan(a)), a, b)
 
 
 def _sign(c: Code, a: Value) -> Value:
