@@ -149,6 +149,10 @@ class MissingPackageError(DiffkitError, ImportError):
     """An optional package is needed and not installed."""
 
 
+class EqualityBranchWarning(RuntimeWarning):
+    """``if x == 0`` held for a differentiated value: the branch's derivative may not be the function's."""
+
+
 def require(package: str, extra: str, purpose: str) -> MissingPackageError:
     """The error that says what to install when ``package`` is absent.
 

@@ -61,6 +61,14 @@ def check_equality(x: Any, other: Any) -> None:
     """``diffkit.transforms.dropped`` puts its own in place of this: it knows which equalities lose a derivative."""
 
 
+def equality_held(x: Any, other: Any, answer: Any, equal: bool) -> None:
+    """``diffkit.transforms.equalities`` puts its own in place of this, and of the next: they warn of branches."""
+
+
+def truth_asked(x: Any) -> None:
+    """Python asks for the truth of a floating number."""
+
+
 _NOTHING: dict[str, Any] = {}
 # Operand types that need no second look.  Lists are converted, other types may bring
 # protocols of their own, and Python's complex takes over from a NumPy float on its right.
@@ -219,10 +227,15 @@ def _comparison(ufunc: np.ufunc) -> Callable[..., Any]:
 
 def _equality(ufunc: np.ufunc) -> Callable[..., Any]:
     compare = _comparison(ufunc)
+    equal = ufunc is np.equal
+    differs = np.bool(not equal)
 
     def method(self: Traced, other: Any) -> Any:
         check_equality(self, other)
-        return compare(self, other)
+        answer = compare(self, other)
+        if answer is not differs and answer is not NotImplemented:
+            equality_held(self, other, answer, equal)
+        return answer
     return method
 
 
@@ -396,6 +409,8 @@ class Traced:
 
     # --- questions about the value ---------------------------------------------------------
     def __bool__(self) -> bool:
+        if self.value.dtype.kind in "fc":
+            truth_asked(self)
         return self.level.concrete(self, bool)  # type: ignore[no-any-return]
 
     def __int__(self) -> int:

@@ -16,10 +16,13 @@ import dataclasses
 import functools
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
+
+from diffkit.errors import EqualityBranchWarning
 
 if TYPE_CHECKING:
     from diffkit.comparison.problem import Problem
@@ -120,7 +123,8 @@ def within(problem: Problem, ask: Callable[[Problem], Answer], late: Callable[[s
     """``ask`` of the problem with its f watched; ``late(reason)`` when that is stopped."""
     limit = patience(problem.seconds, hung=bool(problem.hung)) if call is None else call
     try:
-        with Watch(limit, total) as watch:
+        with Watch(limit, total) as watch, warnings.catch_warnings():
+            warnings.simplefilter("ignore", EqualityBranchWarning)  # the verdict says it (``Problem.equalities``)
             return ask(dataclasses.replace(problem, f=watch.timed(problem.f)))
     except Overtime as alarm:
         problem.hung.append(alarm.what)

@@ -96,6 +96,8 @@ class Problem:
     depends: bool = True
     #: What was said when f, or a method, was stopped; shared by all copies of this question.
     hung: list[str] = dataclasses.field(default_factory=list)
+    #: Lines where f branches on an equality that holds at the point; shared likewise.
+    equalities: list[str] = dataclasses.field(default_factory=list)
     #: How many terms a derivative is the sum of: the inputs that a direction moves.
     terms: int = 1
     #: What one of its derivatives is called.

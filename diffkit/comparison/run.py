@@ -47,7 +47,7 @@ from diffkit.comparison.stairs import stairs
 from diffkit.comparison.tolerance import KIN, own_error
 from diffkit.comparison.verdict import Finding, Verdict, blamed, pronounce, with_character
 from diffkit.comparison.wide import is_wide
-from diffkit.errors import ComparisonError, DiffkitError, RefereeError
+from diffkit.errors import ComparisonError, DiffkitError, EqualityBranchWarning, RefereeError
 
 #: A Jacobian with more entries than this is not refereed unless that is asked for.
 _REFEREED = 20_000
@@ -144,6 +144,7 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
         chosen.append(("central", "central"))
         notes.append("central was added as a witness that only evaluates f")
     problem.depends = within(problem, _depends, lambda _: True, budget)
+    notes += [f"f branches on an equality that holds here, at {line}" for line in problem.equalities]
     witnesses = [witness(problem, name, method, budget, seed) for name, method in chosen if method != "referee"]
     _lend_spread(witnesses)
     judged_by = _referee(problem, digits, budget, force=referee is True or "referee" in named) \
@@ -202,6 +203,7 @@ def _wide(problem: Problem, chosen: list[tuple[str, str | Function]], referee: s
         raise RefereeError(f"the referee moves each input, and {problem.columns} are judged through projections",
                            "fewer inputs (argnums), a smaller example")
     problem.depends = within(problem, _depends, lambda _: True, budget)
+    notes += [f"f branches on an equality that holds here, at {line}" for line in problem.equalities]
     found = wide.look(problem, chosen, budget, seed, places)
     last = within(problem, _last_look, lambda why: f"f is not deterministic: it answered at first, and then {why}",
                   2 * budget)
@@ -282,17 +284,20 @@ def _last_look(problem: Problem) -> str | None:
 
 
 def _depends(problem: Problem) -> bool:
-    """Whether a trace finds the result to be made from what moves."""
+    """Whether a trace finds the result to be made from what moves; branches on equalities are noted."""
     from diffkit.recording import TapeLevel
     from diffkit.traced import is_traced
     from diffkit.transforms.running import call
 
     at, level = problem.isolated(), TapeLevel()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("ignore")
+            warnings.simplefilter("always", EqualityBranchWarning)
             given = at.moving.merge([level.lift(leaf) for leaf in at.moving.leaves])
-            return any(is_traced(leaf) for leaf in tree.flatten(call(at.f, given, at.kwargs, level))[0])
+            result = call(at.f, given, at.kwargs, level)
+            problem.equalities += dict.fromkeys(f"{one.filename}:{one.lineno}" for one in heard)
+            return any(is_traced(leaf) for leaf in tree.flatten(result)[0])
     except Exception:  # it can't be traced: nothing is known
         return True
     finally:

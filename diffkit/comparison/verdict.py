@@ -267,8 +267,11 @@ def _disagree(problem: Problem, findings: list[Finding], judged: Judgement,
                        tuple(findings))
     numeric = [f for f in wrong if families[f.method] == NUMERIC]
     if any(f.method != "complex-step" for f in numeric) and len(numeric) == len(accused):
-        return Verdict("DISAGREE", False, "evaluations of f contradict the recorded program (the trace may not see "
-                       "all that f does): " + "; ".join(f.text for f in wrong), tuple(findings))
+        why = "the trace may not see all that f does"
+        if problem.equalities:
+            why = f"an equality holds at {_join(problem.equalities)}, and the branch taken has another derivative"
+        return Verdict("DISAGREE", False, f"evaluations of f contradict the recorded program ({why}): "
+                       + "; ".join(f.text for f in wrong), tuple(findings))
     names = _join([f.method for f in accused])
     right = [w.method for w in witnesses if w.ran and w.method not in {f.method for f in accused}]
     behind = f" ({_join(right)} agree{'s' * (len(right) == 1)} with the referee)" \

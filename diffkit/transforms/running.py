@@ -20,7 +20,7 @@ from diffkit.masked import CAREFUL, holds_nan
 from diffkit.recording import TapeLevel
 from diffkit.tape import Node
 from diffkit.traced import Traced, is_traced, primal
-from diffkit.transforms import dropped  # noqa: F401  (puts its check in place)
+from diffkit.transforms import dropped, equalities  # noqa: F401  (they put their checks in place)
 
 Function = Callable[..., Any]
 
