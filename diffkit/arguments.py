@@ -51,11 +51,19 @@ class Moving:
         return tuple(args)
 
     def answer(self, leaves: Sequence[Any]) -> Any:
-        """One derivative a leaf, in the containers that the caller expects."""
+        """One derivative a leaf, in the containers that the caller expects; by a number it is a number."""
         if self.structure is _ONE_LEAF:
-            return leaves[0] if self.single else (leaves[0],)
-        value = tree.unflatten(self.structure, list(leaves))
+            first = as_its_leaf(leaves[0], self.leaves[0])
+            return first if self.single else (first,)
+        value = tree.unflatten(self.structure, list(map(as_its_leaf, leaves, self.leaves)))
         return value[0] if self.single else value
+
+
+def as_its_leaf(derivative: Any, leaf: Any) -> Any:
+    """A derivative by a number that came as an array of no dimensions, as a NumPy scalar."""
+    if isinstance(derivative, np.ndarray) and not derivative.shape and not isinstance(leaf, np.ndarray):
+        return derivative[()]
+    return derivative
 
 
 _ONE_LEAF = tree.Structure(tuple, (0,), (tree.LEAF,))

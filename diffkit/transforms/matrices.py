@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from diffkit import tree
-from diffkit.arguments import Argnums, Moving, split
+from diffkit.arguments import Argnums, Moving, as_its_leaf, split
 from diffkit.errors import InputError, NotScalarError
 from diffkit.masked import attempts, careful
 from diffkit.traced import sample
@@ -113,9 +113,9 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
     >>> hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 0.0]))
     array([6., 0.])
     """
-    if type(x) is tuple and takes_several(f, len(x)):
-        return jvp(grad(f, tuple(range(len(x)))), x, v)[1]
-    return jvp(grad(f), (x,), (v,))[1]
+    several = type(x) is tuple and takes_several(f, len(x))
+    along = jvp(grad(f, tuple(range(len(x)))), x, v)[1] if several else jvp(grad(f), (x,), (v,))[1]
+    return tree.map(as_its_leaf, along, x)
 
 
 def takes_several(f: Function, count: int) -> bool:
@@ -166,7 +166,7 @@ def derivative(f: Function, n: int = 1) -> Function:
                 f"of shape {leaf.shape}", "grad(f) for one number, jacobian(f) for any shape")
         if leaf.size > 1:
             _check_elementwise(lambda t: f(t, *args, **kwargs), leaf)
-        return result
+        return as_its_leaf(result, leaf)
 
     return nth
 

@@ -266,3 +266,40 @@ def test_a_real_argument_of_a_complex_computation_has_a_real_gradient():
     g = dk.grad(lambda x: np.abs(np.exp(1j * x) + 1)**2)(0.7)
     assert g.dtype == np.float64
     assert g == pytest.approx(-2 * np.sin(0.7), rel=1e-13)
+
+
+NUMBERS = {
+    "reshape": lambda x: np.reshape(x, (1,))[0] ** 2,
+    "array": lambda x: np.array([x, x * x])[1],
+    "atleast": lambda x: np.atleast_1d(x)[0] ** 2,
+    "where": lambda x: np.where(x > 0, x * x, 0.0),
+    "expand": lambda x: np.expand_dims(x * x, 0)[0],
+    "join": lambda x: np.sum(np.concatenate([np.reshape(x * x, 1), [1.0]])),
+    "ravel": lambda x: np.ravel(x)[0] * x,
+}
+BY_A_NUMBER = {
+    "reverse": lambda f: dk.grad(f)(2.0),
+    "forward": lambda f: dk.grad(f, method="forward")(2.0),
+    "numeric": lambda f: dk.grad(f, method="numeric")(2.0),
+    "value_and_grad": lambda f: dk.value_and_grad(f)(2.0)[1],
+    "vjp": lambda f: dk.vjp(f, 2.0)[1](1.0)[0],
+    "jacobian": lambda f: dk.jacobian(f)(2.0),
+    "columns": lambda f: dk.jacobian(f, method="forward")(2.0),
+    "derivative": lambda f: dk.derivative(f)(2.0),
+    "compiled": lambda f: dk.compile(dk.grad(f))(2.0),
+    "in a container": lambda f: dk.grad(lambda p: f(p["x"]))({"x": 2.0})["x"],
+}
+
+
+@pytest.mark.parametrize("f", NUMBERS)
+@pytest.mark.parametrize("how", BY_A_NUMBER)
+def test_a_derivative_by_a_number_is_a_number(f, how):
+    found = BY_A_NUMBER[how](NUMBERS[f])
+    assert type(found) is np.float64 and abs(found - 4.0) < 1e-9
+
+
+@pytest.mark.parametrize("f", NUMBERS)
+def test_second_derivatives_by_a_number_too(f):
+    for found in (dk.hessian(NUMBERS[f])(2.0), dk.hvp(NUMBERS[f], 2.0, 1.0), dk.grad(dk.grad(NUMBERS[f]))(2.0)):
+        assert type(found) is np.float64 and found == 2.0
+    assert type(dk.grad(lambda x: 3.0)(2.0)) is np.float64
