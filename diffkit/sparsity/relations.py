@@ -56,7 +56,8 @@ def relation(read: Read) -> Relation:
     """How the result reads the operand."""
     rule = read.rule
     how = _RELATIONS.get(rule.name)
-    is_ufunc = isinstance(rule.fun, np.ufunc) and rule.fun.signature is None
+    fun = getattr(rule, "fun", None)  # a call of a user's function has none
+    is_ufunc = isinstance(fun, np.ufunc) and fun.signature is None
     if how is None and (rule.kind == "elementwise" or is_ufunc):
         how = _entrywise
     found = None if how is None else how(read)

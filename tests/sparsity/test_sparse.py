@@ -205,3 +205,24 @@ def test_scipy_is_asked_for_by_name():
             "except dk.errors.MissingPackageError as error: print(error.want)")
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert "pip install" in found
+
+
+# --- calls of the user's own functions ----------------------------------------------------------------
+
+@pytest.mark.parametrize("f", [
+    dk.checkpoint(lambda x: np.sin(x) * x),
+    lambda x: dk.checkpointed_loop(lambda s, i, y: np.sin(s) * y + i, x, 7, x),
+    lambda x: dk.implicit(lambda a: np.sqrt(1 + a * a), lambda y, a: y * y - 1 - a * a)(x) * x[::-1],
+    dk.black_box(lambda x: x**2),
+])
+def test_a_function_that_is_one_operation_reads_all_of_its_arguments(f):
+    x = np.array([0.3, -0.7, 1.2, 0.4])
+    assert np.allclose(dk.sparse_jacobian(f)(x).toarray(), dk.jacobian(f)(x), rtol=1e-12, atol=1e-12)
+
+
+def test_hessian_of_a_checkpointed_loop():
+    def energy(x):
+        return np.sum(dk.checkpointed_loop(lambda s, i, y: np.sin(s) * y + i, x, 7, x))
+
+    x = np.array([0.3, -0.7, 1.2, 0.4])
+    assert np.allclose(dk.sparse_hessian(energy)(x).toarray(), dk.hessian(energy)(x), rtol=1e-12, atol=1e-12)
