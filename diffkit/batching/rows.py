@@ -86,6 +86,8 @@ def _second_alone(call: Call) -> Any:
          "logical_or_reduce", "logical_xor_reduce", "is_constant")
 def _along(call: Call) -> Any:
     rank = call.rank(0)
+    if not rank and call.params.get("axis") is not None:  # NumPy reduces a number along an axis that it has not
+        return NotImplemented
     axis = shifted(call.params.get("axis"), rank)
     if call.rule.name in ("norm2", "norm_p") and call.params.get("axis") is None:
         axis = 1  # of a vector
@@ -101,7 +103,7 @@ def _flat_along(call: Call) -> Any:
         params["kth"], *args = args
     if args:
         params["axis"], *args = args
-    if args or not call.only(0) or params.get("out") is not None or "where" in params:
+    if args or not rank or not call.only(0) or params.get("out") is not None or "where" in params:
         return NotImplemented
     axis = params.pop("axis", -1 if name.startswith(("argsort", "argpart")) else None)
     a = call.raw[0]
@@ -118,7 +120,7 @@ def _flat_along(call: Call) -> Any:
 def _masked_sum(call: Call) -> Any:
     rank = max(call.rank(0), call.rank(2))
     a = call.lifted(0, rank) if call.own[0] else call.lead(0)
-    if len(a.shape) <= rank or call.own[1]:
+    if len(a.shape) <= rank or call.own[1] or not call.rank(0):
         return NotImplemented
     axis = shifted(call.params.get("axis"), call.rank(0))
     return call.rule.call(a, call.raw[1], call.lifted(2, rank), **{**call.params, "axis": axis})

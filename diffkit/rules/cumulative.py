@@ -238,6 +238,8 @@ def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims:
     keepdims = bool(given(keepdims, False))
     if where is not NO_VALUE and where is not True:
         a = np.where(where, a, 1)
+    if not a.shape and type(axis) is int and axis in (0, -1):  # NumPy reduces a number along it, too
+        axis = None
     if initial is NO_VALUE:
         return PROD(a, axis=axis, keepdims=keepdims)
     y = PROD(start_with(initial, lanes(a, axis)), axis=-1, keepdims=False)

@@ -98,3 +98,22 @@ def test_reductions(fun):
         more = {"initial": 0.1} if fun in (np.max, np.min, np.nanmax, np.nanmin) else {}
         assert compare("where", lambda x: fun(x, axis=1, where=mask, **more), [a]) == 2
         assert compare("own where", lambda x: fun(x, axis=1, where=x < 0.7, **more), [a]) == 2
+
+
+# --- numbers reduced along an axis that they have not, which NumPy allows -----------------------------------
+
+@pytest.mark.parametrize("axis", [0, -1, None, ()])
+@pytest.mark.parametrize("fun", [np.sum, np.max, np.min, np.prod, np.any, np.all, np.ptp, np.nansum, np.nanmax])
+def test_a_number_reduced_along_an_axis(fun, axis):
+    points = np.array([1.5, -0.5, 0.0])
+    expected = np.stack([fun(point, axis=axis) for point in points])
+    assert np.array_equal(dk.vmap(lambda t: fun(t, axis=axis))(points), expected)
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+@pytest.mark.parametrize("fun", [np.sum, np.max, np.prod])
+@pytest.mark.parametrize("method", ["forward", "reverse"])
+def test_its_derivative_in_chunks(fun, axis, method):
+    x = np.array([1.5, -0.5])
+    found = dk.jacobian(lambda x: x[1] * fun(x[0] * x[1], axis=axis, keepdims=True) * np.ones(3), method=method)(x)
+    assert np.allclose(found, [[0.25, -1.5]] * 3, rtol=1e-15)
