@@ -166,6 +166,16 @@ def test_taylor_slopes_are_one_two_three():
     assert np.allclose(slopes, [1, 2, 3], atol=0.05)
 
 
+@pytest.mark.parametrize(("f", "x"), [(np.tanh, 30.0), (np.tanh, 57.3), (lambda x: np.tanh(x) * x, 57.0),
+                                      (lambda x: np.sqrt(x * x + 1e-9), 57.0),
+                                      (lambda x: 1 / (1 + np.exp(-x)), 57.0)])
+def test_a_function_that_is_nearly_homogeneous_breaks_no_identity(f, x):
+    """tanh(60) is tanh(30) in all digits; its derivative is no rounding of 0."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GradientWarning)
+        assert check_gradients(f, x, order=1).agree is not False
+
+
 def test_a_constant_has_exact_remainders():
     found = {p.name: p for p in check_gradients(lambda x: 3.0 + 0 * x, 2.0).properties}["Taylor remainders"]
     assert found.text.startswith("slopes exact, exact, exact")

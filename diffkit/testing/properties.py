@@ -94,9 +94,10 @@ def _repeated(flat: Flat, tangents: Sequence[Array], weights: Sequence[Array], m
 
 def _euler(flat: Flat, modes: Sequence[str]) -> Property:
     """J x = d f where f is homogeneous of degree d in all arguments, as its values at 2 x, 3 x and x/2 tell."""
-    degree = _degree(flat)
-    if degree is None:
+    found = _degree(flat)
+    if found is None:
         return Property(EULER, None, np.nan, np.nan, "f is not homogeneous")
+    degree, deviation = found
 
     def ask(x: Sequence[Array]) -> tuple[float, float, str]:
         outs = flat(*x)
@@ -104,19 +105,20 @@ def _euler(flat: Flat, modes: Sequence[str]) -> Property:
         pushed = pairing(weights, jvp(flat, tuple(x), tuple(x))[1]) if "forward" in modes else \
             pairing(vjp(flat, *x)[1](tuple(weights)), x)
         gradient = vjp(flat, *x)[1](tuple(weights)) if "reverse" in modes else ()
-        scale = magnitude(gradient, x) + abs(pushed) + abs(degree) * pairing(weights, outs)
+        scale = magnitude(gradient, x) + abs(pushed) + (1 + abs(degree)) * pairing(weights, outs)
         text = f"{pushed:.6g}, and f is homogeneous of degree {degree:g}"
         return pushed - degree * pairing(weights, outs), scale, text
 
-    return _held(EULER, flat, (flat.leaves,), ask, lambda: 0.0)
+    # tanh(30) and sqrt(x**2 + 1e-9) are homogeneous as far as their values tell, and no further.
+    return _held(EULER, flat, (flat.leaves,), ask, lambda: 8 * deviation)
 
 
-def _degree(flat: Flat) -> float | None:
-    """d with f(k x) = k^d f(x) for k = 2, 3 and 1/2, if it is a half of a whole number."""
+def _degree(flat: Flat) -> tuple[float, float] | None:
+    """d with f(k x) = k^d f(x) for k = 2, 3 and 1/2, if it is a half of a whole number; and how far that fails."""
     size = np.concatenate([np.ravel(out) for out in flat.outs])
     if not np.all(np.isfinite(size)) or not np.any(size):
         return None
-    degrees = []
+    degrees, scaled_back = [], []
     with np.errstate(all="ignore"):
         for k in (2.0, 3.0, 0.5):
             try:
@@ -133,8 +135,11 @@ def _degree(flat: Flat) -> float | None:
                     np.abs(moved))):
                 return None
             degrees.append(float(degree))
+            scaled_back.append((k, moved))
     half = round(2 * degrees[0]) / 2
-    return half if all(abs(degree - half) <= 1e4 * flat.epsilon for degree in degrees) else None
+    if any(abs(degree - half) > 1e4 * flat.epsilon for degree in degrees):
+        return None
+    return half, max(float(np.sum(np.abs(moved * k**-half - size))) for k, moved in scaled_back)
 
 
 def _gradient(flat: Flat, weights: Sequence[Array]) -> Flat:
