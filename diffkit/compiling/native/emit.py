@@ -27,7 +27,8 @@ from diffkit.compiling.native.calls import routine_of
 from diffkit.compiling.native.chunks import WHOLE, Chunk, connect, cut, split
 from diffkit.compiling.native.layout import Layout
 from diffkit.compiling.native.machine import engine
-from diffkit.compiling.native.routine import MET_NAN, Routine, Scratch
+from diffkit.compiling.native.routine import MET_NAN, Routine
+from diffkit.compiling.native.scratch import Scratch
 from diffkit.compiling.native.stages import Group, Job, Stager, group
 from diffkit.compiling.optimise import uniform
 from diffkit.compiling.plan import WRITES, Plan, _write_in_place, order, takes_out

@@ -10,7 +10,6 @@ does not grow with the array; along another dimension it adds row to row, as Num
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -18,8 +17,10 @@ from typing import TYPE_CHECKING
 from diffkit.compiling.native.code import WIDTH, Value
 from diffkit.compiling.native.kernels import KERNELS
 from diffkit.compiling.native.layout import Place, aligned, along
-from diffkit.compiling.native.operations import kind_of, maximum, minimum
-from diffkit.compiling.native.stages import REDUCTIONS, Job, Stage, reduced
+from diffkit.compiling.native.operations import kind_of
+from diffkit.compiling.native.stages import Job, Stage
+from diffkit.compiling.native.totals import Totals
+from diffkit.compiling.native.walks import BYTES, LOADED, Walk, load, store
 from diffkit.compiling.program import Item
 from diffkit.rules.trigonometric import SECH2
 
@@ -30,30 +31,6 @@ if TYPE_CHECKING:
 WORK, LONG = 30, 300
 #: Entries after which a sum starts anew, and after which deferred writes are done.
 TILE, DEFERRED = 4096, 1024
-_BYTES = {"d": 8, "f": 4, "b": 1}
-_LOADED = {"d": "double", "f": "float", "b": "i8"}
-_START = {"add": 0.0, "maximum": float("-inf"), "minimum": float("inf")}
-_JOIN = {"add": lambda c, a, b: c.add(a, b), "maximum": maximum, "minimum": minimum}
-
-
-@dataclasses.dataclass(eq=False, slots=True)
-class Walk:
-    """How an operand is walked through: its first entry, a stride for each loop, its kind."""
-
-    pointer: str
-    strides: tuple[int, ...]
-    kind: str
-
-
-@dataclasses.dataclass(eq=False, slots=True)
-class Total:
-    """A reduction under way: where its result goes, and the lanes' partial results (an inner one)."""
-
-    walk: Walk
-    kind: str
-    name: str
-    cell: str = ""
-    lanes: str = ""
 
 
 class Nest:
@@ -68,7 +45,7 @@ class Nest:
         self.walks: dict[tuple[int, int, tuple[int, ...]], Walk] = {}
         self.reads: dict[tuple[int, int], Walk] = {}
         self.stores: dict[int, Walk] = {}
-        self.totals: dict[int, Total] = {}
+        self.totals = Totals(self)
         self.starts: dict[int, float] = {}
         self.deferred: dict[int, str] = {}
         self.frontiers: list[tuple[str, int]] = []
@@ -92,7 +69,7 @@ class Nest:
             self._find_walks(job)
         self._begin_writes()
         self._run()
-        self._finish()
+        self.totals.finish()
 
     def _find_walks(self, job: Job) -> None:
         item = job.item
@@ -111,7 +88,7 @@ class Nest:
         elif job.role == "compute" and item.number in self.routine.stored:
             self.stores[item.number] = self._walk(layout.place(item), job.shape, kind_of(item))
         elif job.role == "reduce":
-            self._find_total(item, job)
+            self.totals.begin(item, job)
 
     def _begin_writes(self) -> None:
         """The arrays that are written into, as they are before, and which writes are deferred.
@@ -128,7 +105,7 @@ class Nest:
             walks = [self.stores[job.item.number] for job in jobs]
             for job, walk in zip(jobs, walks):
                 if walk is not walks[0]:
-                    self.deferred[job.item.number] = self.routine.cell(f"[{DEFERRED} x {_LOADED[walk.kind]}]")
+                    self.deferred[job.item.number] = self.routine.cell(f"[{DEFERRED} x {LOADED[walk.kind]}]")
             if not jobs[0].in_place and not self._begin_row(jobs, walks):
                 self.routine.prepare(jobs[0])
 
@@ -153,24 +130,6 @@ class Nest:
         self.routine.fill(item, number, 0, start)
         self.routine.fill(item, number, start + size)
         return True
-
-    def _find_total(self, item: Item, job: Job) -> None:
-        name, kind = REDUCTIONS[item.rule], kind_of(item)
-        gone = reduced(item)
-        if item.kind == "array":
-            self.routine.fill(item, _START[name])
-            own = iter(item.value.strides if len(item.shape) < len(gone) else
-                       [s for s, is_gone in zip(item.value.strides, gone) if not is_gone])
-            strides = along(tuple(0 if is_gone else next(own) for is_gone in gone), job.shape)
-            walk = Walk(self.routine.at(item.number, 0), strides, kind)
-            self.totals[item.number] = Total(walk, kind, name)
-        else:
-            cell = self.routine.cell(_LOADED[kind])
-            self.code.width = 0
-            self.code.put(f"store {_LOADED[kind]} {self.code.number(_START[name], kind).text}, ptr {cell}")
-            walk = Walk(cell, (0,) * len(self.sizes), kind)
-            self.totals[item.number] = Total(walk, kind, name, cell)
-        self.walks[-item.number - 1, 0, strides if item.kind == "array" else ()] = walk
 
     def _here(self, arg: Item, job: Job) -> bool:
         """Whether an operand was computed in this turn."""
@@ -241,8 +200,7 @@ class Nest:
 
     def _row(self, size: int, pointers: dict[Walk, str]) -> None:
         """The inner dimension, in tiles where something is summed along it."""
-        sums = any(not total.walk.strides[-1] for total in self.totals.values())
-        most = DEFERRED if self.deferred else TILE if sums else size
+        most = DEFERRED if self.deferred else TILE if self.totals.inner else size
         if size <= most:
             self._tile(size, pointers)
             return
@@ -266,11 +224,7 @@ class Nest:
     def _tile(self, size: int, pointers: dict[Walk, str]) -> None:
         c = self.code
         width = c.width = self._width(size)
-        for total in self.totals.values():
-            if not total.walk.strides[-1]:
-                total.lanes = self.routine.cell(c.type(total.kind))
-                start = c.number(_START[total.name], total.kind)
-                c.put(f"store {c.type(total.kind)} {start.text}, ptr {total.lanes}")
+        self.totals.begin_tile()
         singles = {}
         for walk in dict.fromkeys(self.reads.values()):
             if not walk.strides[-1]:
@@ -282,9 +236,7 @@ class Nest:
             for walk in late:  # one after the other: they may overlap
                 self._turns(size, pointers, functools.partial(self._catch_up, walk))
             c.width = width
-        for total in self.totals.values():
-            if not total.walk.strides[-1]:
-                self._join_lanes(total, pointers)
+        self.totals.end_tile(pointers)
 
     def _turns(self, size: int, pointers: dict[Walk, str], turn: Callable[[dict[Walk, str], str, int], None]) -> None:
         """As many turns as the row needs, the last one with fewer lanes."""
@@ -321,7 +273,7 @@ class Nest:
         c = self.code
         if self.copied is not None:
             source, target = self.copied
-            self._store(c.convert(self._load(source), target.kind), target)
+            self.store(c.convert(self.load(source), target.kind), target)
         for job in self.jobs:
             self._job(job)
         self._store_written()
@@ -332,7 +284,7 @@ class Nest:
         self.written = {}
         for job in self.jobs:
             if job.item.number in self.deferred and self.stores[job.item.number] is walk:
-                self._write(job, self._load(self._buffer(job)))
+                self._write(job, self.load(self._buffer(job)))
         self._store_written()
 
     def _buffer(self, job: Job) -> Walk:
@@ -340,8 +292,8 @@ class Nest:
         c = self.code
         kind = kind_of(job.item)
         name = c.fresh()
-        c.put(f"{name} = getelementptr {_LOADED[kind]}, ptr {self.deferred[job.item.number]}, i64 {self.at}")
-        walk = Walk(name, (_BYTES[kind],), kind)
+        c.put(f"{name} = getelementptr {LOADED[kind]}, ptr {self.deferred[job.item.number]}, i64 {self.at}")
+        walk = Walk(name, (BYTES[kind],), kind)
         self.pointers[walk] = name
         return walk
 
@@ -354,13 +306,13 @@ class Nest:
             before = self.written.get(walk)
             if before is None:
                 start = self.starts.get(item.number)
-                before = self._load(walk) if start is None else c.number(start, walk.kind)
+                before = self.load(walk) if start is None else c.number(start, walk.kind)
             value = (c.add if item.rule.name == "add_at" else c.sub)(before, value)
         self.written[walk] = value
 
     def _store_written(self) -> None:
         for walk, value in self.written.items():
-            self._store(value, walk)
+            self.store(value, walk)
             if self.checked[walk]:
                 self._check(value)
 
@@ -380,15 +332,15 @@ class Nest:
             value = c.convert(job.write(c, [self._operand(arg, job) for arg in item.args]), kind_of(item))
             self.values[item.number] = value
             if item.number in self.stores:
-                self._store(value, self.stores[item.number])
+                self.store(value, self.stores[item.number])
         elif job.role == "reduce":
-            self._reduce(self.totals[item.number], self._operand(item.args[0], job))
+            self.totals.add(item, self._operand(item.args[0], job))
         elif job.role == "check":
             self._check(self._operand(item, job))
         else:
             value = c.convert(self._operand(item.args[1], job), kind_of(item))
             if item.number in self.deferred:
-                self._store(value, self._buffer(job))
+                self.store(value, self._buffer(job))
             else:
                 self._write(job, value)
 
@@ -406,90 +358,13 @@ class Nest:
         if not walk.strides[-1]:
             return c.splat(self.singles[walk])
         if walk not in self.loaded:
-            self.loaded[walk] = self._load(walk)
+            self.loaded[walk] = self.load(walk)
         return self.loaded[walk]
 
-    def _reduce(self, total: Total, value: Value) -> None:
-        c = self.code
-        value = c.convert(value, total.kind)
-        join = _JOIN[total.name]
-        if total.walk.strides[-1]:
-            self._store(join(c, self._load(total.walk), value), total.walk)
-            return
-        if self.lanes < c.width:
-            mask = ", ".join(f"i1 {str(i < self.lanes).lower()}" for i in range(c.width))
-            value = c.select(Value(f"<{mask}>", "b", c.width), value, c.number(_START[total.name], total.kind))
-        kind = c.type(total.kind)
-        before = c.give(total.kind, f"load {kind}, ptr {total.lanes}")
-        c.put(f"store {kind} {join(c, before, value).text}, ptr {total.lanes}")
-
-    def _join_lanes(self, total: Total, pointers: dict[Walk, str]) -> None:
-        """The lanes' partial results into one, and that to what was there."""
-        c = self.code
-        join = _JOIN[total.name]
-        value = c.give(total.kind, f"load {c.type(total.kind)}, ptr {total.lanes}")
-        by = c.width // 2
-        while by:
-            value = join(c, value, c.turned(value, by))
-            by //= 2
-        value = c.lane(value, 0)
-        width, c.width = c.width, 0
-        pointer = pointers[total.walk]
-        self.routine.store(join(c, self.routine._load(pointer, total.kind), value), pointer)
-        c.width = width
-
-    def _finish(self) -> None:
-        """Numbers that were reduced."""
-        c = self.code
-        c.width = 0
-        for number, total in self.totals.items():
-            if total.cell:
-                self.routine.numbers[number] = self.routine._load(total.cell, total.kind)
-
     # --- memory -------------------------------------------------------------------------------------
-    def _load(self, walk: Walk) -> Value:
-        """The next entries; lanes beyond the last one repeat the first."""
-        c = self.code
-        pointer, stride, kind, lanes = self.pointers[walk], walk.strides[-1], walk.kind, self.lanes
-        if stride == _BYTES[kind]:
-            part = c.fresh()
-            c.put(f"{part} = load <{lanes} x {_LOADED[kind]}>, ptr {pointer}, align 1")
-        else:
-            part = "poison"
-            for i in range(lanes):
-                place, one, whole = c.fresh(), c.fresh(), c.fresh()
-                c.put(f"{place} = getelementptr i8, ptr {pointer}, i64 {i * stride}")
-                c.put(f"{one} = load {_LOADED[kind]}, ptr {place}, align 1")
-                c.put(f"{whole} = insertelement <{lanes} x {_LOADED[kind]}> {part}, {_LOADED[kind]} {one}, i64 {i}")
-                part = whole
-        if lanes < c.width:
-            order = ", ".join(f"i32 {i if i < lanes else 0}" for i in range(c.width))
-            whole = c.fresh()
-            old = f"<{lanes} x {_LOADED[kind]}>"
-            c.put(f"{whole} = shufflevector {old} {part}, {old} poison, <{c.width} x i32> <{order}>")
-            part = whole
-        if kind == "b":
-            return c.give("b", f"icmp ne <{c.width} x i8> {part}, zeroinitializer")
-        return Value(part, kind, c.width)
+    def load(self, walk: Walk) -> Value:
+        """The next entries."""
+        return load(self.code, self.pointers[walk], walk, self.lanes)
 
-    def _store(self, value: Value, walk: Walk) -> None:
-        c = self.code
-        pointer, stride, kind, lanes = self.pointers[walk], walk.strides[-1], walk.kind, self.lanes
-        text = value.text
-        if kind == "b":
-            text = c.fresh()
-            c.put(f"{text} = zext {c.type('b')} {value.text} to <{c.width} x i8>")
-        if lanes < c.width:
-            order = ", ".join(f"i32 {i}" for i in range(lanes))
-            old = f"<{c.width} x {_LOADED[kind]}>"
-            part = c.fresh()
-            c.put(f"{part} = shufflevector {old} {text}, {old} poison, <{lanes} x i32> <{order}>")
-            text = part
-        if stride == _BYTES[kind]:
-            c.put(f"store <{lanes} x {_LOADED[kind]}> {text}, ptr {pointer}, align 1")
-            return
-        for i in range(lanes):
-            place, one = c.fresh(), c.fresh()
-            c.put(f"{one} = extractelement <{lanes} x {_LOADED[kind]}> {text}, i64 {i}")
-            c.put(f"{place} = getelementptr i8, ptr {pointer}, i64 {i * stride}")
-            c.put(f"store {_LOADED[kind]} {one}, ptr {place}, align 1")
+    def store(self, value: Value, walk: Walk) -> None:
+        store(self.code, value, self.pointers[walk], walk, self.lanes)

@@ -17,9 +17,12 @@ import numpy as np
 from diffkit.compiling.native.chunks import Chunk
 from diffkit.compiling.native.code import Code, Value
 from diffkit.compiling.native.layout import Layout
+from diffkit.compiling.native.loop import Loop
 from diffkit.compiling.native.nest import Nest
 from diffkit.compiling.native.operations import LIBRARY, kind_of
+from diffkit.compiling.native.scratch import Scratch, call_chunk, read
 from diffkit.compiling.native.stages import Job, Stage
+from diffkit.compiling.native.walks import LOADED
 from diffkit.compiling.optimise import uniform
 from diffkit.compiling.program import Item, plain
 from diffkit.rules.indexing import GETITEM
@@ -31,7 +34,6 @@ ENTRIES = ("PyFloat_FromDouble", "PyTuple_New", "PyTuple_SetItem", "PyLong_FromL
 #: What is returned for a NaN in a derivative.
 MET_NAN = -1
 _HEADER = object.__basicsize__
-_LOADED = {"d": "double", "f": "float", "b": "i8"}
 
 
 class Routine:
@@ -62,9 +64,9 @@ class Routine:
         self.pointers: dict[int, str] = {}
         self._exits: list[str] = []
         self._constants: dict[int, Any] = {}
-        self._functions: list[str] = []
+        self.functions: list[str] = []
         self._results = results
-        self._scratch = scratch
+        self.scratch = scratch
         self.written = 0
         self.offsets = offsets
         self._given = len(arguments)
@@ -81,7 +83,7 @@ class Routine:
 
     @property
     def assembly(self) -> str:
-        return "\n".join([*sorted(self.code.declared), *self._functions,
+        return "\n".join([*sorted(self.code.declared), *self.functions,
                           "define ptr @NAME(ptr %self, ptr %args, i64 %count) {", "entry:",
                           *self.cells, *self.code.lines, *self._exits, "}", ""])
 
@@ -102,7 +104,7 @@ class Routine:
             else:
                 self.numbers[item.number] = self._load(f"%inside{i}", kind_of(item))
 
-        if self._scratch is not None:
+        if self.scratch is not None:
             i = len(arguments) + (self.offsets is not None)
             c.put(f"%slot{i} = getelementptr ptr, ptr %args, i64 {i}")
             c.put(f"%object{i} = load ptr, ptr %slot{i}")
@@ -120,7 +122,7 @@ class Routine:
     def _load(self, pointer: str, kind: str) -> Value:
         c = self.code
         name = c.fresh()
-        c.put(f"{name} = load {_LOADED[kind]}, ptr {pointer}, align 1")
+        c.put(f"{name} = load {LOADED[kind]}, ptr {pointer}, align 1")
         return Value(name, kind, 0) if kind != "b" else self._truth(name)
 
     def _truth(self, byte: str) -> Value:
@@ -189,74 +191,23 @@ class Routine:
         if kind == "b":
             text = c.fresh()
             c.put(f"{text} = zext i1 {value.text} to i8")
-        cell = self.cell(_LOADED[kind])
-        c.put(f"store {_LOADED[kind]} {text}, ptr {cell}")
+        cell = self.cell(LOADED[kind])
+        c.put(f"store {LOADED[kind]} {text}, ptr {cell}")
         c.put(f"{name} = call ptr {c.table('PyArray_Scalar')}(ptr {cell}, ptr {c.table(kind)}, ptr null)")
         return name
 
     # --- plain numbers -----------------------------------------------------------------------------
     def _plain_stage(self, stage: Stage) -> None:
-        parts = self._scratch.parts.get(id(stage)) if self._scratch is not None else None
+        parts = self.scratch.parts.get(id(stage)) if self.scratch is not None else None
         functions: dict[Any, str] = {}
         for part in parts or stage.jobs:
             if isinstance(part, Chunk):
-                self._call_chunk(part, functions)
+                call_chunk(self, part, functions)
             else:
                 self.written += 1
-                self._plain_job(part)
+                self.plain_job(part)
 
-    def _call_chunk(self, chunk: Chunk, functions: dict[Any, str]) -> None:
-        """Put what a chunk needs where it looks for it, call it, and note where its numbers are."""
-        c = self.code
-        c.width = 0
-        scratch = self._scratch
-        assert scratch is not None
-        for item in chunk.given:
-            if item.number not in scratch.filled:
-                scratch.filled.add(item.number)
-                self._put_number(self.plain_value(item), scratch.place(item))
-        name = functions.get(chunk.key)
-        if name is None:
-            name = functions[chunk.key] = f"@chunk{len(self._functions)}"
-            self._functions.append(self._chunk_function(chunk, name))
-            self.written += len(chunk.jobs)
-        places = [scratch.place(item) for item in (*chunk.given, *chunk.found)]
-        table = f"{name}.places{len(self._functions)}"
-        self._functions.append(f"{table} = internal constant [{len(places)} x i32] "
-                               f"[{', '.join(f'i32 {place}' for place in places)}]")
-        c.put(f"call void {name}(ptr %scratch, ptr {table}, ptr %table)")
-        scratch.filled |= {item.number for item in chunk.found}
-
-    def _chunk_function(self, chunk: Chunk, name: str) -> str:
-        inner = Routine.__new__(Routine)
-        inner.__dict__.update(self.__dict__)
-        c = inner.code = Code(self.code.has_fma, ENTRIES)
-        inner.numbers, inner.stored, inner._scratch = {}, set(), None
-        for i, item in enumerate(chunk.given):
-            value = self._loaded(c, c.table_entry("%places", i), kind_of(item))
-            inner.numbers[item.number] = value
-        for job in chunk.jobs:
-            inner._plain_job(job)
-        for i, item in enumerate(chunk.found, len(chunk.given)):
-            value = c.convert(inner.numbers[item.number], "d")
-            place = c.table_entry("%places", i)
-            c.put(f"{(where := c.fresh())} = getelementptr double, ptr %scratch, i32 {place}")
-            c.put(f"store double {value.text}, ptr {where}, align 8")
-        self.code.declared |= c.declared
-        return "\n".join([f"define internal void {name}(ptr %scratch, ptr %places, ptr %table) noinline {{", "entry:",
-                          *c.lines, "  ret void", "}"])
-
-    @staticmethod
-    def _loaded(c: Code, place: str, kind: str) -> Value:
-        c.put(f"{(where := c.fresh())} = getelementptr double, ptr %scratch, i32 {place}")
-        return c.convert(c.give("d", f"load double, ptr {where}, align 8"), kind)
-
-    def _put_number(self, value: Value, place: int) -> None:
-        c = self.code
-        c.put(f"{(where := c.fresh())} = getelementptr double, ptr %scratch, i32 {place}")
-        c.put(f"store double {c.convert(value, 'd').text}, ptr {where}, align 8")
-
-    def _plain_job(self, job: Job) -> None:
+    def plain_job(self, job: Job) -> None:
         c = self.code
         c.width = 0
         item = job.item
@@ -300,8 +251,8 @@ class Routine:
             return number
         place = self.layout.place(item)
         known = self.numbers.get(place.root.number)
-        if known is None and self._scratch is not None and place.root.number in self._scratch.filled:
-            return self._loaded(self.code, str(self._scratch.place(place.root)), kind_of(place.root))
+        if known is None and self.scratch is not None and place.root.number in self.scratch.filled:
+            return read(self.code, str(self.scratch.place(place.root)), kind_of(place.root))
         if known is not None and (place.root.kind != "array" or place.root.value.size == 1):
             return known
         return self._load(self.at(place.root.number, place.offset), kind_of(item))
@@ -310,9 +261,9 @@ class Routine:
         """A number that was computed here or given."""
         known = self.numbers.get(item.number)
         if known is None:
-            assert self._scratch is not None
+            assert self.scratch is not None
             width, self.code.width = self.code.width, 0
-            known = self._loaded(self.code, str(self._scratch.place(item)), kind_of(item))
+            known = read(self.code, str(self.scratch.place(item)), kind_of(item))
             self.code.width = width
         return known
 
@@ -361,7 +312,7 @@ class Routine:
         if value.kind == "b":
             text = c.fresh()
             c.put(f"{text} = zext i1 {value.text} to i8")
-        c.put(f"store {_LOADED[value.kind]} {text}, ptr {pointer}, align 1")
+        c.put(f"store {LOADED[value.kind]} {text}, ptr {pointer}, align 1")
 
     # --- whole arrays --------------------------------------------------------------------------------
     def prepare(self, job: Job) -> None:
@@ -391,51 +342,8 @@ class Routine:
         value = c.number(number, kind)
         with self.loop(size) as i:
             name = c.fresh()
-            c.put(f"{name} = getelementptr {_LOADED[kind]}, ptr {pointer}, i64 {i}")
+            c.put(f"{name} = getelementptr {LOADED[kind]}, ptr {pointer}, i64 {i}")
             self.store(value, name)
 
     def loop(self, count: int, step: int = 1) -> Loop:
         return Loop(self, count, step)
-
-
-class Scratch:
-    """The array through which chunks pass numbers: a place for each."""
-
-    def __init__(self) -> None:
-        self.parts: dict[int, list[Job | Chunk]] = {}
-        self.filled: set[int] = set()
-        self._places: dict[int, int] = {}
-
-    def place(self, item: Item) -> int:
-        return self._places.setdefault(item.number, len(self._places))
-
-    @property
-    def size(self) -> int:
-        return len(self._places)
-
-
-class Loop:
-    """A counted loop around what is written in it."""
-
-    def __init__(self, routine: Routine, count: int, step: int) -> None:
-        self.routine, self.count, self.step = routine, count, step
-
-    def __enter__(self) -> str:
-        c = self.routine.code
-        self.cell = self.routine.cell("i64")
-        self.label = c.fresh("loop")
-        c.put(f"store i64 0, ptr {self.cell}")
-        c.put(f"br label {self.label}")
-        c.start(self.label)
-        self.index = c.fresh("i")
-        c.put(f"{self.index} = load i64, ptr {self.cell}")
-        return self.index
-
-    def __exit__(self, *error: object) -> None:
-        c = self.routine.code
-        following, more, done = c.fresh(), c.fresh(), c.fresh("done")
-        c.put(f"{following} = add nuw nsw i64 {self.index}, {self.step}")
-        c.put(f"store i64 {following}, ptr {self.cell}")
-        c.put(f"{more} = icmp ult i64 {following}, {self.count}")
-        c.put(f"br i1 {more}, label {self.label}, label {done}")
-        c.start(done)
