@@ -4,7 +4,7 @@ Floating-point arithmetic keeps few of algebra's laws, and only those are used:
 
     x * 1, x / 1, x - 0, x + (-0)        x          (not x + 0, which changes -0)
     a + (-b), a - (-b)                   a - b, a + b
-    c + sum(-a), c a number but 0        c - sum(a)
+    c + sum(-a), c a number but 0        c - sum(a); also 0.0 with sum(-a) added in some places
     (-a) * b, (-a) / b                   -(a * b), …, so that the sign meets an addition
                                          (not sum(-a), whose zeros would change)
     -(-a), x transposed twice, …         x
@@ -116,6 +116,17 @@ def _negated(item: Item) -> Item | None:
     return item.args[0] if item.rule is NEGATIVE and _is_float(item) else None
 
 
+def _negated_sum(builder: Builder, item: Item) -> Item | None:
+    """sum(a), if the item is sum(-a): the negative of that but for the sign of a zero."""
+    if item.rule is RESHAPE:
+        total = _negated_sum(builder, item.args[0])
+        return None if total is None else builder.again(RESHAPE, [total], item.params)
+    inner = _negated(item.args[0]) if item.rule is SUM else None
+    if inner is None or item.value.dtype.kind != "f":
+        return None
+    return builder.again(SUM, [inner], item.params)
+
+
 def _add(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
     a, b = args
     for x, other in ((a, b), (b, a)):
@@ -125,9 +136,9 @@ def _add(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
         inner = _negated(other)
         if inner is not None and _is_float(x):
             return SUBTRACT, [x, inner], {}
-        if other.rule is SUM and _number(x) and (inner := _negated(other.args[0])) is not None \
-                and value.dtype.kind == "f" and other.dtype == value.dtype:
-            return SUBTRACT, [x, builder.again(SUM, [inner], other.params)], {}
+        if _number(x) and value.dtype.kind == "f" and (total := _negated_sum(builder, other)) is not None \
+                and other.dtype == value.dtype:
+            return SUBTRACT, [x, total], {}
     return None
 
 
@@ -242,6 +253,9 @@ def _add_at(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
     inner = _negated(args[1])
     if inner is not None and _is_basic(params["index"]):
         return SUBTRACT_AT, [args[0], inner], params
+    if _is_zero(args[0], negative=False) and _is_basic(params["index"]) and args[0].value.dtype.kind == "f":
+        total = _negated_sum(builder, args[1])
+        return None if total is None else (SUBTRACT_AT, [args[0], total], params)
     return None
 
 

@@ -29,6 +29,8 @@ PROGRAMS = {
     "sum of negated zeros": lambda x, y: _signs(np.sum(-(np.where(np.isfinite(x), x, y)[:, None] * 0.0), axis=1)),
     "zero and a sum of negated": lambda x, y: _signs(-0.0 + np.sum(-(np.nan_to_num(x)[:, None] * 0.0), 1)),
     "number and a sum of cancelling": lambda x, y: 5e-324 + np.sum(-np.stack([y * 0.1, -y * 0.1]), axis=0),
+    "scattered sums of negated": lambda x, y: _signs(dk.grad(lambda v: np.sum(np.ones((3, 1)) - np.stack(
+        [v[None] * np.nan_to_num(y * 1e-9), v[None] * np.nan_to_num(y) * 0.0]) * 1.0))(np.nan_to_num(x * 1e-9))),
     "broadcast": lambda x, y: np.broadcast_to(x, (2, x.size)) * y + np.broadcast_to(y[:1], x.shape),
     "ones": lambda x, y: np.ones(x.shape) * x - np.zeros(x.shape) * y + np.full(x.shape, -0.0),
     "transposed twice": lambda x, y: (x.reshape(1, -1).T * 2).T.T.reshape(-1),
