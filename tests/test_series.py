@@ -200,3 +200,22 @@ def test_bad_input():
         dk.taylor(np.sin, np.ones(2), 1, np.ones(3))
     with pytest.raises(InputError, match="whole number"):
         dk.derivative(np.sin, True)
+
+
+# --- repeated values, which series can't tell apart -----------------------------------------------------------
+
+SYMMETRIC = np.array([[2.0, 0.3], [0.3, 1.0]])
+
+
+def test_symmetric_functions_of_repeated_values():
+    """Singular values of I + tA (A positive definite) add up to its trace, squared eigenvalues to its square's."""
+    found = dk.taylor(lambda t: np.sum(np.linalg.svd(np.eye(2) + t * SYMMETRIC, compute_uv=False)), 0.0, 2)
+    assert np.allclose(found, [2.0, 3.0, 0.0], atol=1e-14)
+    found = dk.taylor(lambda t: {"s": np.sum(np.linalg.eigvalsh(np.eye(2) + t * SYMMETRIC) ** 2), "n": 3}, 0.0, 2)
+    assert np.allclose(found["s"], [2.0, 6.0, np.sum(SYMMETRIC**2)], atol=1e-13)
+    assert np.array_equal(found["n"], [3.0, 0.0, 0.0])
+
+
+def test_repeated_values_one_by_one_are_refused_not_nan():
+    with pytest.raises(dk.errors.DegenerateError, match="repeated"):
+        dk.taylor(lambda t: np.linalg.eigvalsh(np.eye(2) + t * SYMMETRIC), 0.0, 2)

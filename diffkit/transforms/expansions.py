@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from diffkit import tree
-from diffkit.arguments import split
+from diffkit.arguments import Moving, split
 from diffkit.buffers import run
 from diffkit.errors import InputError
 from diffkit.masked import holds_nan
 from diffkit.series import SeriesLevel
 from diffkit.traced import Traced
-from diffkit.transforms.products import matching
+from diffkit.transforms.products import jvp, matching
 from diffkit.transforms.running import Function, has_numbers, zero_of
 
 _NESTED = 10  # 2^10 is as far as nested dual numbers go in reasonable time
+_FEW = 6  # where nobody asked for them
 
 
 def whole_order(order: Any, least: int = 0) -> int:
@@ -68,6 +70,16 @@ def taylor(f: Function, x: Any, order: int, direction: Any = None) -> Any:
         directions = [np.ones(leaf.shape, leaf.dtype)[()] for leaf in moving.leaves]
     else:
         directions = matching((direction,), moving, "direction")
+    found = _by_series(f, moving, directions, order)
+    leaves, structure = tree.flatten(found)
+    if order <= _FEW and any(holds_nan(c) and has_numbers(c[0]) for c in leaves):
+        nested = _by_nesting(f, moving, directions, order)
+        return tree.unflatten(structure, [np.stack(column) for column in zip(*nested)])
+    return found
+
+
+def _by_series(f: Function, moving: Moving, directions: list[Any], order: int) -> Any:
+    """The coefficients by one run on power series; NaN at a kink, and where repeated eigenvalues part."""
     level = SeriesLevel(order)
     try:
         result = run(f, moving.merge([level.lift(leaf, d) for leaf, d in zip(moving.leaves, directions)]), {})
@@ -75,6 +87,20 @@ def taylor(f: Function, x: Any, order: int, direction: Any = None) -> Any:
         return tree.unflatten(structure, [_stacked(level, out) for out in outs])
     finally:
         level.close()
+
+
+def _by_nesting(f: Function, moving: Moving, directions: list[Any], order: int) -> list[list[Any]]:
+    """For each coefficient the results' leaves, by dual numbers of dual numbers: they settle or refuse such points."""
+    def along(k: int) -> Function:
+        if k == 0:
+            return lambda *leaves: f(*moving.merge(leaves))
+        return lambda *leaves: jvp(along(k - 1), leaves, tuple(directions))[1]
+
+    rows = []
+    for k in range(order + 1):
+        leaves = tree.flatten(along(k)(*moving.leaves))[0]
+        rows.append([leaf + zero_of(leaf) if k == 0 else leaf / math.factorial(k) for leaf in leaves])
+    return rows
 
 
 def _stacked(level: SeriesLevel, out: Any) -> Any:
@@ -89,7 +115,7 @@ def nth_by_series(f: Function, x: Any, n: int) -> Any:
 
     None where a branch not taken may have spoilt it, up to the order to which nested dual numbers can answer.
     """
-    series = taylor(f, x, n)
+    series = _by_series(f, split((x,), 0, f), [np.ones(x.shape, x.dtype)[()]], n)
     result = series[n]
     for factor in range(2, n + 1):  # factor by factor: n! alone overflows before the derivative does
         result = result * factor
