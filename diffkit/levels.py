@@ -47,6 +47,13 @@ class Level:
         """``process`` for an elementwise rule of two operands."""
         return self.process(rule, (a, b), _NOTHING)
 
+    #: ``binary`` where it is known that both operands are of this level, or the first or the second alone.
+    both = first = second = binary
+
+    def __init_subclass__(cls) -> None:
+        if "binary" in cls.__dict__ and "both" not in cls.__dict__:  # nothing goes past a binary of a level's own
+            cls.both = cls.first = cls.second = cls.binary
+
     def concrete(self, traced: Any, ask: Callable[[Any], Any]) -> Any:
         """Python wants to know: answer from the value (a recording level notes a guard)."""
         return ask(traced.value)
@@ -74,7 +81,7 @@ class Level:
         """End of the transform: every later use of a value of this level is a leak."""
         # Plain functions, not bound methods: no reference cycle keeps the run's arrays alive.
         self.process = self.unary = self.binary = self.concrete = leaked  # type: ignore[method-assign, assignment]
-        self.write = leaked  # type: ignore[method-assign, assignment]
+        self.both = self.first = self.second = self.write = leaked  # type: ignore[method-assign, assignment]
 
 
 def levels_made() -> int:

@@ -23,6 +23,7 @@ from diffkit.traced import Traced
 
 _new: Any = object.__new__
 _NOTHING: dict[str, Any] = {}
+_NEITHER_SAVED = (None, None)
 _NOTHING_SAVED = (None, None, None)
 _KEEP_ARGS = KEEP_FIRST | KEEP_SECOND
 _FIRST: tuple[int, ...] = (0,)
@@ -54,19 +55,22 @@ class TapeLevel(Level):
         """Refuse a program that wrote to an input by another name than the argument's."""
         check_untouched([value for value, _ in self.lifted], [own for _, own in self.lifted])
 
-    # unary and binary are the hot path of an eager gradient.  They are written out, and
-    # fill their objects without a call of __init__: together half of an operation's cost.
+    # These are the hot path of an eager gradient.  They are written out, without a question
+    # that their caller has answered, and fill their objects without a call of __init__: together
+    # half of an operation's cost.
     def unary(self, rule: Elementwise, x: Traced) -> Any:
         value = x.value
+        parent = x.mark
         y = rule.call(value)
         nodes = self.nodes
-        parent = x.mark
         node = _new(Node)
         keep = rule.keep_first
         if keep == KEEP_FIRST:
             node.saved = (None, value)
+        elif keep == KEEP_RESULT:
+            node.saved = (y, None)
         else:
-            node.saved = (y if keep & KEEP_RESULT else None, value if keep & KEEP_FIRST else None)
+            node.saved = (y, value) if keep else _NEITHER_SAVED
         node.rule = rule
         node.params = _NOTHING
         node.active = _FIRST
@@ -84,39 +88,20 @@ class TapeLevel(Level):
 
     def binary(self, rule: Elementwise, a: Any, b: Any) -> Any:
         if type(a) is Traced and a.level is self:
-            left = a.value
             if type(b) is Traced and b.level is self:
-                right = b.value
-                first = a.mark
-                second = b.mark
-                parents: Any = (first, second)
-                shape = first.shape if first.shape is second.shape else None
-                active = _BOTH
-                keep = rule.keep_both
-            else:
-                right = b
-                first = a.mark
-                parents = (first,)
-                shape = first.shape if type(b) is float else None
-                active = _FIRST
-                keep = rule.keep_first
-        else:
-            left = a
-            right = b.value
-            second = b.mark
-            parents = (second,)
-            shape = second.shape if type(a) is float else None
-            active = _SECOND
-            keep = rule.keep_second
+                return TapeLevel.both(self, rule, a, b)
+            return TapeLevel.first(self, rule, a, b)
+        return TapeLevel.second(self, rule, a, b)
+
+    def both(self, rule: Elementwise, a: Any, b: Any) -> Any:
+        left = a.value
+        right = b.value
+        first = a.mark
+        second = b.mark
         y = rule.call(left, right)
-        if active is not _BOTH:  # a captured array must keep its values until the pull
-            if active is _FIRST:
-                if keep & KEEP_SECOND and type(right) in _MUTABLE:
-                    right = self._protect(right)
-            elif keep & KEEP_FIRST and type(left) in _MUTABLE:
-                left = self._protect(left)
         nodes = self.nodes
         node = _new(Node)
+        keep = rule.keep_both
         if not keep:
             node.saved = _NOTHING_SAVED
         elif keep == _KEEP_ARGS:
@@ -126,11 +111,69 @@ class TapeLevel(Level):
                           right if keep & KEEP_SECOND else None)
         node.rule = rule
         node.params = _NOTHING
-        node.active = active
-        node.parents = parents
+        node.active = _BOTH
+        node.parents = (first, second)
         node.index = len(nodes)
         # One shape tuple for a chain of operations: fewer objects, and equal by identity.
-        node.shape = y.shape if shape is None else shape
+        node.shape = first.shape if first.shape is second.shape else y.shape
+        node.dtype = y.dtype
+        nodes.append(node)
+        traced = _new(Traced)
+        traced.level = self
+        traced.value = y
+        traced.mark = node
+        traced.root = None
+        return traced
+
+    def first(self, rule: Elementwise, a: Any, b: Any) -> Any:
+        left = a.value
+        parent = a.mark
+        y = rule.call(left, b)
+        nodes = self.nodes
+        node = _new(Node)
+        keep = rule.keep_first
+        if not keep:
+            node.saved = _NOTHING_SAVED
+        else:
+            if keep & KEEP_SECOND and type(b) in _MUTABLE:  # it must keep its values until the pull
+                b = self._protect(b)
+            node.saved = (y if keep & KEEP_RESULT else None, left if keep & KEEP_FIRST else None,
+                          b if keep & KEEP_SECOND else None)
+        node.rule = rule
+        node.params = _NOTHING
+        node.active = _FIRST
+        node.parents = (parent,)
+        node.index = len(nodes)
+        node.shape = parent.shape if type(b) is float else y.shape
+        node.dtype = y.dtype
+        nodes.append(node)
+        traced = _new(Traced)
+        traced.level = self
+        traced.value = y
+        traced.mark = node
+        traced.root = None
+        return traced
+
+    def second(self, rule: Elementwise, a: Any, b: Any) -> Any:
+        right = b.value
+        parent = b.mark
+        y = rule.call(a, right)
+        nodes = self.nodes
+        node = _new(Node)
+        keep = rule.keep_second
+        if not keep:
+            node.saved = _NOTHING_SAVED
+        else:
+            if keep & KEEP_FIRST and type(a) in _MUTABLE:
+                a = self._protect(a)
+            node.saved = (y if keep & KEEP_RESULT else None, a if keep & KEEP_FIRST else None,
+                          right if keep & KEEP_SECOND else None)
+        node.rule = rule
+        node.params = _NOTHING
+        node.active = _SECOND
+        node.parents = (parent,)
+        node.index = len(nodes)
+        node.shape = parent.shape if type(a) is float else y.shape
         node.dtype = y.dtype
         nodes.append(node)
         traced = _new(Traced)

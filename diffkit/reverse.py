@@ -9,7 +9,6 @@ adjoint of indexing adds into that buffer directly, so n reads of x[i] cost O(n)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from diffkit.quiet import restore, silence
 from diffkit.recording import TapeLevel
 from diffkit.rules import kinds
 from diffkit.rules.indexing import GETITEM, add_at
-from diffkit.rules.kinds import Elementwise, conform, over
+from diffkit.rules.kinds import NOTHING, OVER, PRODUCT, QUOTIENT, SAME, TIMES, Elementwise, conform
 from diffkit.rules.writing import ADD_AT, SETITEM, fitted, last_written
 from diffkit.tape import PICK, Node
 from diffkit.traced import Traced
@@ -84,20 +83,27 @@ def _sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequenc
             # dtype, so it fits a parent of the same without asking the array.
             if type(rule) is Elementwise:
                 saved = node.saved
-                partials: Any = rule.partials
+                steps = rule.steps
                 shape = node.shape
-                for parent, position in zip(node.parents, node.active):
-                    partial = partials[position]
+                parents = node.parents
+                k = 0  # counted by hand: zip costs as much as a small multiplication
+                for position in node.active:
+                    parent = parents[k]
+                    k += 1
                     j = parent.index
                     previous = cotangents[j]
-                    kind = type(partial)
-                    if kind is FunctionType:
-                        c = g * partial(*saved)
-                    elif kind is over:
-                        c = g / partial.denominator(*saved)
-                    elif partial == 1:
+                    how, what = steps[position]
+                    if how == PRODUCT:
+                        c = g * saved[what]
+                    elif how == TIMES:
+                        c = g * what(*saved)
+                    elif how == SAME:
                         c = g
-                    elif partial is None:
+                    elif how == OVER:
+                        c = g / what(*saved)
+                    elif how == QUOTIENT:
+                        c = g / saved[what]
+                    elif how == NOTHING:
                         continue
                     elif previous is not None and parent.shape == shape:
                         cotangents[j] = previous - g  # spares the negative

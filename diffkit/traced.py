@@ -181,16 +181,18 @@ def _arithmetic(rule: Elementwise) -> tuple[Callable[..., Any], Callable[..., An
         level = self.level
         kind = type(other)
         if kind is Traced:
-            if other.level is not level and other.level.depth > level.depth:
+            if squares and self.root and other.root:
+                return squared(self, other, lambda: apply(rule, (self, other), _NOTHING))
+            if other.level is level:
+                return level.both(rule, self, other)
+            if other.level.depth > level.depth:
                 level = other.level
-            if self.root and squares and other.root:
-                return squared(self, other, lambda: level.binary(rule, self, other))
-        elif kind not in _PLAIN:
-            if _is_foreign(kind):
-                return NotImplemented
-            other = operand(other)
-            return apply(rule, (self, other), _NOTHING)
-        return level.binary(rule, self, other)
+            return level.binary(rule, self, other)
+        if kind in _PLAIN:
+            return level.first(rule, self, other)
+        if _is_foreign(kind):
+            return NotImplemented
+        return apply(rule, (self, operand(other)), _NOTHING)
 
     def reflected(self: Traced, other: Any) -> Any:
         if type(other) not in _PLAIN:
@@ -200,7 +202,7 @@ def _arithmetic(rule: Elementwise) -> tuple[Callable[..., Any], Callable[..., An
                 other = np.result_type(self.dtype, other).type(other)
             other = operand(other)
             return apply(rule, (other, self), _NOTHING)
-        return self.level.binary(rule, other, self)
+        return self.level.second(rule, other, self)
 
     return forward, reflected
 
@@ -305,7 +307,7 @@ class Traced:
 
     # --- NumPy's protocols ---------------------------------------------------------------
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if len(inputs) == 1 and method == "__call__" and not kwargs:
+        if method == "__call__" and not kwargs:
             rule = ROWS.get(ufunc)
             if rule is not None:  # the hot path: a function of one array
                 return self.level.unary(rule, self) if rule.special is None else rule.special(self)

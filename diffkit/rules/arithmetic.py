@@ -63,9 +63,10 @@ def float_power(a: Any, b: Any) -> Any:
                    for x in (a, b)))
 
 
-elementwise(np.square, lambda y, x: 2 * x, "x**2", REAL)
+# y + y has the bits of 2 * y at half the price: NumPy looks at a Python number longer than at ten entries.
+elementwise(np.square, lambda y, x: x + x, "x**2", REAL)
 elementwise(np.reciprocal, lambda y, x: -y * y, "1/x", NONZERO)
-elementwise(np.sqrt, over(lambda y, x: 2 * y), "sqrt(x)", ABOVE_ZERO, pinned={0.0: np.inf})
+elementwise(np.sqrt, over(lambda y, x: y + y), "sqrt(x)", ABOVE_ZERO, pinned={0.0: np.inf})
 elementwise(np.cbrt, over(lambda y, x: 3 * y * y), "sign(x)*Abs(x)**Rational(1, 3)", NONZERO,
             pinned={0.0: np.inf})
 

@@ -89,6 +89,25 @@ class over:
         return 1 / self.denominator(*args)
 
 
+#: How a pull makes its cotangent of the result's, g: g itself, times or over one of the saved values or a function of
+#: them, −g, or nothing (``Elementwise.steps``).
+SAME, PRODUCT, QUOTIENT, TIMES, OVER, NEGATED, NOTHING = range(7)
+
+
+def _step(partial: Partial) -> tuple[int, Any]:
+    """A partial as the sweep reads it: with the function to call, or with the place of the value that it is."""
+    if partial is None:
+        return NOTHING, None
+    if isinstance(partial, int):
+        return (SAME if partial == 1 else NEGATED), None
+    divides = isinstance(partial, over)
+    function: Any = partial.denominator if isinstance(partial, over) else partial
+    code = [(step.opname, step.argval) for step in dis.get_instructions(function) if step.opname != "RESUME"]
+    if len(code) == 2 and code[0][0].startswith("LOAD_FAST") and code[1][0] == "RETURN_VALUE":  # lambda y, a, b: b
+        return (QUOTIENT if divides else PRODUCT), function.__code__.co_varnames.index(code[0][1])
+    return (OVER if divides else TIMES), function
+
+
 class Elementwise(Rule):
     """A function applied entry by entry, with broadcasting; the row states its partials.
 
@@ -98,7 +117,7 @@ class Elementwise(Rule):
     """
 
     kind = "elementwise"
-    __slots__ = ("_read", "keep_both", "keep_first", "keep_second", "partials")
+    __slots__ = ("_read", "keep_both", "keep_first", "keep_second", "partials", "steps")
 
     def __init__(self, fun: Callable[..., Any], partials: Sequence[Partial], symbol: str | None,
                  domain: Sequence[Any] = (), pinned: Mapping[Any, Any] | None = None, *, name: str = "",
@@ -115,6 +134,11 @@ class Elementwise(Rule):
         # active: ``save`` in the form of flags.
         self._read: dict[tuple[int, ...], tuple[bool, tuple[bool, ...]]] = {}
         self.keep_first, self.keep_second, self.keep_both = self._flags((0,)), self._flags((1,)), self._flags((0, 1))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "partials":  # also when a test plants an error
+            self.steps = tuple(_step(partial) for partial in value)
 
     def _flags(self, active: tuple[int, ...]) -> int:
         if max(active) >= len(self.partials) or len(self.partials) > 2:
