@@ -38,6 +38,7 @@ from diffkit.compiling.program import (
 from diffkit.compiling.recording import Question, answer_key
 from diffkit.compiling.rolling.loops import RESULT, Loop
 from diffkit.compiling.rolling.regions import Affine
+from diffkit.compiling.standins import LARGE, is_whole
 from diffkit.rules.arithmetic import (
     ABSOLUTE,
     ADD,
@@ -206,12 +207,38 @@ class Emitter:
 
     def _steps(self) -> list[str]:
         lines: list[str] = []
-        for step in self.plan.steps:
+        dying = self._dying()
+        for position, step in enumerate(self.plan.steps):
             if step.question is not None:
                 lines += self._question(step.item, step.question)
             else:
                 lines += self._step(step)
+            if position in dying:
+                lines.append(f"del {', '.join(self.name(item) for item in dying[position])}")
         return lines
+
+    def _dying(self) -> dict[int, list[Item]]:
+        """After which step to let go of which large arrays (those in temporaries are kept)."""
+        made: dict[int, Item] = {}
+        last: dict[int, int] = {}
+        kept = {item.number for item in (*self.plan.watched, *self.program.outs) if isinstance(item, Item)}
+        for position, step in enumerate(self.plan.steps):
+            item = step.item
+            for arg in (item,) if step.question else item.args:
+                last[arg.number] = position
+            if step.question is None and item.rule in WRITES:
+                kept |= {item.number, item.args[0].number}  # which may be two values of one name
+            elif step.question is None and step.slot is None and item.kind == "array" and self._holds_much(item):
+                made[item.number] = item
+        dying: dict[int, list[Item]] = {}
+        for number, item in made.items():
+            if number in last and number not in kept:
+                dying.setdefault(last[number], []).append(item)
+        return dying
+
+    def _holds_much(self, item: Item) -> bool:
+        return any(self.program.items[root].kind == "array" and self.program.items[root].value.nbytes >= LARGE
+                   for root in self.plan.roots[item.number])
 
     def _mode(self, is_quiet: bool) -> list[str]:
         if is_quiet == self._is_quiet:
@@ -410,7 +437,7 @@ class Emitter:
         roots = self.plan.roots[out.number]
         own = all(root not in given and self.program.items[root].source == "call" for root in roots)
         given |= roots
-        if own and out.value.base is None:
+        if own and is_whole(out.value):
             return name
         return f"{self.function('array', np.array)}({name}, order='K')"
 

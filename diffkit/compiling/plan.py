@@ -23,6 +23,7 @@ import numpy as np
 
 from diffkit.compiling.program import SUBTRACT_AT, Item, Program, is_ufunc_call
 from diffkit.compiling.recording import Question, is_nan_question
+from diffkit.compiling.standins import is_whole
 from diffkit.rules.contractions import MATMUL
 from diffkit.rules.indexing import GETITEM, _is_basic
 from diffkit.rules.kinds import TABLE
@@ -188,7 +189,7 @@ def _own(a: Item, made: dict[int, Item], roots: dict[int, frozenset[int]]) -> in
     """The root of a, if a is all of a fresh array; else -2."""
     if a.number not in made or a.kind != "array":
         return -2
-    if not is_fresh(a) and (roots[a.number] != frozenset([a.number]) or a.value.base is not None
+    if not is_fresh(a) and (roots[a.number] != frozenset([a.number]) or not is_whole(a.value)
                             or TABLE.get(a.rule.name) is not a.rule):
         return -2
     return next(iter(roots[a.number]))

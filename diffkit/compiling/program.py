@@ -26,6 +26,7 @@ from diffkit.compiling.recording import (
     WeakInt,
     is_weak_friendly,
 )
+from diffkit.compiling.standins import StandIns, is_stand_in
 from diffkit.rules.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATIVE
 from diffkit.rules.indexing import GETITEM
 from diffkit.rules.kinds import TABLE, Elementwise, Flat
@@ -133,7 +134,8 @@ def plain(value: Any) -> Any:
 class Builder:
     """Makes items, each distinct one once."""
 
-    def __init__(self, simplify: Simplify) -> None:
+    def __init__(self, simplify: Simplify, stand_ins: StandIns | None = None) -> None:
+        self.stand_ins = stand_ins or StandIns()
         self.items: list[Item] = []
         self.simplify = simplify
         self._known: dict[Any, Item] = {}
@@ -164,6 +166,8 @@ class Builder:
                 self.simplified += 1
         pure = isinstance(rule, Function) or TABLE.get(rule.name) is rule or rule.kind == "pick"
         if pure and args and all(arg.source == "constant" for arg in args) and kind_of(value) in ("array", "number"):
+            if is_stand_in(value):
+                value = rule.call(*(plain(arg.value) for arg in args), **params)
             return self.constant(value.copy("K") if type(value) is np.ndarray and 0 not in value.strides else value)
         key: Any = None
         if pure:
@@ -185,6 +189,8 @@ class Builder:
         params = params or {}
         with np.errstate(all="ignore"):
             value = rule.call(*(plain(arg.value) for arg in args), **params)
+        if any(arg.source != "constant" for arg in args):
+            value = self.stand_ins.of(value)
         quiet = all(arg.quiet for arg in args if arg.source == "call")
         line = next((arg.line for arg in args if arg.line), "")
         return self.call(rule, args, params, value, line, quiet)
@@ -232,7 +238,7 @@ class Program:
 
 def build(level: CompileLevel, inputs: Sequence[Operation], outs: Sequence[Any], simplify: Simplify) -> Program:
     """The program of a recording.  ``outs`` are nodes, or leaves that no input reaches."""
-    builder = Builder(simplify)
+    builder = Builder(simplify, level.stand_ins)
     found: dict[int, Item] = {}
     for given in inputs:
         found[given.index] = builder.input(given.value)

@@ -1,6 +1,6 @@
 """The recording interpreter of ``compile``: every array of a call is an input.
 
-It differs from ``RecordLevel`` in four ways.
+It differs from ``RecordLevel`` in five ways.
 
 * All leaves of the arguments are inputs, Python's floats too.  A Python float has no
   precision of its own (float32 times 0.1 is float32), and must not get one by being
@@ -9,6 +9,7 @@ It differs from ``RecordLevel`` in four ways.
 * Whatever Python asks of a value becomes a ``Question``: the values that are asked, how it
   is asked, and the answer.  A program is right for the calls with the same answers.
 * diffkit's own questions (is there a NaN in this derivative?) are noted as such.
+* It keeps the layouts of large values, not their entries (``standins``).
 * A value that is looked at in a way that can't be asked again (``dk.value``, ``print``)
   makes the run a thing that can't be replayed; the reason is kept.
 """
@@ -23,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.compiling.standins import StandIns
 from diffkit.errors import user_line
 from diffkit.keeping import is_frozen
 from diffkit.masked import holds_nan
@@ -124,6 +126,7 @@ class CompileLevel(RecordLevel):
         self.aborted = False
         self.ambient = np.geterr()
         self.constants: dict[int, Constant] = {}
+        self.stand_ins = StandIns()
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
@@ -148,6 +151,7 @@ class CompileLevel(RecordLevel):
     def lift(self, value: Any) -> Traced:
         kind = {float: WeakFloat, int: WeakInt}.get(type(value))
         value = value if kind is None else kind(value)
+        self.stand_ins.keep(value)
         return Traced(self, value, self._node(None, {}, (), value))
 
     def process(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -196,7 +200,7 @@ class CompileLevel(RecordLevel):
     def _node(self, rule: Any, params: dict[str, Any], inputs: Any, y: Any) -> Operation:
         node = Operation(rule, None, params, (), (), len(self.nodes),
                          getattr(y, "shape", None), getattr(y, "dtype", None))
-        node.inputs, node.value, node.boxed = tuple(inputs), y, False
+        node.inputs, node.value, node.boxed = tuple(inputs), self.stand_ins.of(y), False
         node.line = user_line() if rule is not None else ""
         state = np.geterr()
         node.quiet = state != self.ambient

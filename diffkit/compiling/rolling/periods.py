@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.compiling.program import Item, freeze
+from diffkit.compiling.standins import is_whole
 
 #: Length of the windows, periods tried at a place, and the longest period.
 WINDOW, TRIED, LONGEST = 12, 12, 20_000
@@ -90,7 +91,7 @@ def _layout(item: Item) -> Any:
 def signature(item: Item) -> Any:
     """What operations have in common that may be turns of one loop."""
     return (id(item.rule), _template(item.params) if item.params else None, item.boxed, item.quiet, _layout(item),
-            getattr(item.value, "base", None) is None, tuple(_layout(arg) for arg in item.args))
+            item.kind != "array" or is_whole(item.value), tuple(_layout(arg) for arg in item.args))
 
 
 def signatures(steps: Sequence[Item], apart: set[int]) -> Any:
