@@ -41,6 +41,9 @@ _ATOMS = (int, float, complex, bool, str, bytes, type(None))
 _LIBRARIES = tuple(os.path.abspath(sysconfig.get_paths()[name]) + os.sep for name in ("stdlib", "purelib", "platlib"))
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
+#: Of a compiled function, the attribute that its caller's program depends on: not the programs that it keeps.
+STANDS_FOR: dict[type, str] = {}
+
 Check = tuple[str, Any, Any, Any]  #: kind, container, key, what is expected
 
 
@@ -101,11 +104,13 @@ class Captured:
             self.generators.append(value)
         elif isinstance(value, type):
             self._class(value)
+        elif kind in STANDS_FOR:
+            self._walk(getattr(value, STANDS_FOR[kind]))
         elif not isinstance(value, (types.ModuleType, types.BuiltinFunctionType, np.ufunc)):
             self._attributes(value)
 
     def _mapping(self, value: Any) -> None:
-        items = tuple(value.items())
+        items = tuple(dict(value).items())  # a copy at once: another thread may add to it
         self._add("mapping", value, None, items)
         for _, item in items:
             self._walk(item)

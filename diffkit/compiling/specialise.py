@@ -26,7 +26,7 @@ from diffkit import tree
 from diffkit.buffers import is_running, run
 from diffkit.compiling import native
 from diffkit.compiling.branches import Branch, Branches, slot_pool
-from diffkit.compiling.captured import Captured, describe, random_state
+from diffkit.compiling.captured import STANDS_FOR, Captured, describe, random_state
 from diffkit.compiling.emit import MET_NAN, Emitter
 from diffkit.compiling.numbers import floats_of
 from diffkit.compiling.optimise import simplify
@@ -329,6 +329,9 @@ class Compiled:
                 level.refuse(reason)
                 return
         spec.branches.add(Branch(answers, function, emitter.source))
+
+
+STANDS_FOR[Compiled] = "_f"
 
 
 def _numpy_program(level: CompileLevel, marks: list[Any], results: list[Any],

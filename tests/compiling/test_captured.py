@@ -259,3 +259,16 @@ def test_views_of_one_made_array_are_the_programs_own():
     for scale in (1.0, 2.0, 3.0):
         assert np.array_equal(compiled(np.full((6, 2000, 1), scale)), f(np.full((6, 2000, 1), scale)))
     assert len(calls) == 4
+
+
+def test_of_a_compiled_function_what_it_reads_is_captured_and_not_its_programs():
+    scale = np.array(2.0)
+    inner = dk.compile(lambda x: x * scale)
+    outer = dk.compile(lambda x: inner(x) + 1)
+    before = len(Captured([outer]).checks)
+    assert outer(3.0) == outer(3.0) == 7.0
+    for n in range(1, 4):
+        inner(np.ones(n))
+    assert len(Captured([outer]).checks) == before
+    scale[...] = 5.0
+    assert outer(3.0) == 16.0
