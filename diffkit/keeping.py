@@ -51,7 +51,11 @@ def is_frozen(array: Any) -> bool:
 
 def same_bits(a: Any, b: Any) -> bool:
     """Whether two arrays of one shape and dtype hold the same bits (a false "no" for rare dtypes)."""
-    if a.dtype.itemsize > 8 or a.dtype.kind == "O":
+    if a.dtype.kind == "O":
+        return bool((a == b).all())
+    if a.size <= _SMALL:  # a copy of so little costs less than NumPy's calls to compare
+        return bool(a.tobytes() == b.tobytes())
+    if a.dtype.itemsize > 8:
         return bool((a == b).all())
     unsigned = f"u{a.dtype.itemsize}"
     return bool((a.view(unsigned) == b.view(unsigned)).all())
