@@ -131,9 +131,9 @@ def test_expressions_are_differentiated():
     ("(1/0)*x", math.inf), ("10**10*10**10*x", 1e20), ("x**10**10", 1.0),
 ])
 def test_huge_numbers_cost_nothing(text, value):
-    start = time.perf_counter()
+    start = time.process_time()
     assert float(parse(text)(1.0)) == value
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_arrays_are_bounded():

@@ -18,6 +18,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+from scipy import special
 
 import diffkit as dk
 import diffkit.numpy
@@ -187,7 +188,6 @@ def test_second_order_of_a_solve_by_cholesky(pair):
 
 
 def test_bessel_function_by_its_order():
-    special = pytest.importorskip("scipy.special")
     with mpmath.workdps(30):
         expected = float(mpmath.diff(lambda v: mpmath.besselj(v, 2.3), 1.4))
     for method in MODES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib import pyplot
 
 from comparisons.figures import (
     batch_sizes,
@@ -23,8 +24,6 @@ from comparisons.figures import (
 from comparisons.figures import schedules as decays
 from comparisons.figures.shared import digits, fit_digits
 from diffkit import nn, optim, schedules
-
-pyplot = pytest.importorskip("matplotlib.pyplot")
 
 
 @pytest.fixture
@@ -58,14 +57,12 @@ def test_trajectories(scene, ax):  # rows 73, 74: diffkit's gradients walk the r
 
 @pytest.mark.parametrize("lr", [1e-4, 1e-1])
 def test_learning_rate(lr):  # row 68: the reference was measured with another library
-    pytest.importorskip("sklearn")
     history = fit_digits(optim.SGD(lr), 30).history
     assert history["val_loss"][-1] == pytest.approx(learning_rates.REFERENCE[lr], abs=6e-4)
 
 
 @pytest.mark.parametrize("size", [256, 1347])
 def test_batch_size(size):  # row 71
-    pytest.importorskip("sklearn")
     history = fit_digits(optim.SGD(0.05), 10, batch_size=size).history
     assert history["val_training"][-1] == pytest.approx(batch_sizes.REFERENCE[size], abs=6e-4)
 
@@ -84,7 +81,6 @@ def test_a_penalty_stiffens():  # row 62: crushed, and about right
 
 
 def test_early_stopping_keeps_the_references_epoch():  # row 60: its first 30 of 150 epochs
-    pytest.importorskip("sklearn")
     result = fit_digits(optim.Adam(1e-3), 30, model=nn.MLP((64, 256, 10), init="glorot_uniform"),
                         data=digits(noise=0.2), compile=True)
     assert result.best_epoch == 28
@@ -93,7 +89,6 @@ def test_early_stopping_keeps_the_references_epoch():  # row 60: its first 30 of
 
 
 def test_the_worst_width_is_the_number_of_examples():  # row 64: means of seeds move by a few hundredths
-    pytest.importorskip("sklearn")
     error = {width: np.mean([double_descent.test_error(width, seed) for seed in range(3)])
              for width in (100, 300, 1000)}
     for width, found in error.items():
@@ -163,20 +158,17 @@ def test_sketches():  # row 76
 
 @pytest.mark.parametrize("name", ["SGD 0.1", "Momentum 0.01", "Adam 0.001"])
 def test_optimizers(name):  # row 69: training loss after epochs 1 and 5
-    pytest.importorskip("sklearn")
     optimizer, (first, fifth, _) = optimizers.METHODS[name]
     losses = fit_digits(optimizer, 5).history["val_training"]
     assert losses[0] == pytest.approx(first, abs=6e-4) and losses[4] == pytest.approx(fifth, abs=6e-4)
 
 
 def test_a_rate_that_falls_on_the_plateau_settles():  # row 70
-    pytest.importorskip("sklearn")
     result = fit_digits(optim.SGD(schedules.ReduceOnPlateau(0.5, 0.1, 3)), 60, data=digits(noise=0.1))
     assert result.history["val_accuracy"][-1] == pytest.approx(plateau.REFERENCE["reduced on plateau"], abs=6e-4)
 
 
 def test_small_batches_go_uphill():  # row 72
-    pytest.importorskip("sklearn")
     share = {size: np.mean(np.diff(uphill.descend(size, 60)[0]) > 0) for size in (1, 1347)}
     assert share[1] > 0.2 and share[1347] == 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib import pyplot
 
 from diffkit.cli import main
 from diffkit.lectures import EXAMPLES, draw, graph, plot
@@ -43,7 +44,6 @@ def test_text():
 
 
 def test_plot_returns_its_axes():
-    pyplot = pytest.importorskip("matplotlib.pyplot")
     pyplot.switch_backend("agg")
     ax = pyplot.figure().add_subplot()
     assert plot(DRAWN, ax) is ax
@@ -65,7 +65,7 @@ def test_command_lists_and_shows(capsys):
 
 @pytest.mark.parametrize("ending", ["svg", "png"])
 def test_command_plots(ending, tmp_path, capsys):
-    pytest.importorskip("matplotlib.pyplot").switch_backend("agg")
+    pyplot.switch_backend("agg")
     target = tmp_path / f"graph.{ending}"
     assert main(["lectures", "dw", "--plot", str(target)]) == 0 and target.stat().st_size > 5000
     assert main(["lectures", "dw", "--plot", str(tmp_path / "graph.nothing")]) == 2

@@ -120,7 +120,6 @@ def test_descent_is_not_stuck_above_zero_training_error():  # row 52, the claim 
 
 
 def test_the_estimator_has_every_hyper_parameter_of_the_list():  # row 67
-    pytest.importorskip("sklearn")
     settings = set(train.MLPClassifier().get_params())
     assert settings >= {"hidden_layer_sizes", "activation", "learning_rate", "optimizer", "batch_size", "max_epochs",
                         "weight_decay", "dropout", "early_stopping"}

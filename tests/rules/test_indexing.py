@@ -152,9 +152,9 @@ def test_the_type_of_select_is_that_of_all_choices():
 def _seconds(f, x):
     best = np.inf
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         dk.grad(f)(x)
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.process_time() - start)
     return best
 
 

@@ -175,13 +175,13 @@ def test_too_large_is_refused_at_once_with_its_size():
             x = x * x - 1
         return x
 
-    start = time.perf_counter()
+    start = time.process_time()
     report = r"too large to expand: .*121 operations .*about 10\*\*\d\d parts.*limit is 10000"
     with pytest.raises(SymbolicError, match=report):
         expression(squares, 0.5)
     with pytest.raises(SymbolicError, match="too large"):
         expression(lambda x: np.sum(np.tanh(np.ones((300, 60)) @ x)), np.ones(60))
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
     assert expression(lambda x: x * x - 1, 0.5, limit=20).expressions == x**2 - 1
 
 

@@ -120,6 +120,6 @@ def test_what_would_take_for_ever_is_left_open():
             x = 0.5 * (x + a / x)
         return x
 
-    start = time.perf_counter()
+    start = time.process_time()
     assert prove_equal(expression(dk.grad(newton), 2.0), expression(newton, 2.0).gradient()) is None
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

@@ -41,7 +41,7 @@ def same_weights(a: Any, b: Any) -> bool:
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 def test_scikit_learns_own_checks(kind: Any) -> None:
-    results = check_estimator(kind(), on_skip=None, on_fail=None)
+    results = check_estimator(kind(max_epochs=50), on_skip=None, on_fail=None)
     failed = [(result["check_name"], result["exception"]) for result in results if result["status"] != "passed"]
     # Two packages (pandas, the array-API switch of SciPy) may be absent; no check may fail.
     assert [name for name, error in failed if type(error).__name__ != "SkipTest"] == []
