@@ -14,17 +14,32 @@ from typing import Any
 
 _INSIDE = (os.path.dirname(os.path.abspath(__file__)) + os.sep,)
 _LIBRARIES = tuple(os.sep + name + os.sep for name in ("numpy", "functools"))
+_SCIPY = f"{os.sep}site-packages{os.sep}scipy{os.sep}"
 
 
 def user_frame() -> Any:
-    """The innermost stack frame that is neither diffkit's nor NumPy's, or None."""
+    """The innermost stack frame that is neither diffkit's nor NumPy's nor SciPy's, or None."""
     frame: Any = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith(_INSIDE) and not any(part in name for part in _LIBRARIES):
+        if not name.startswith(_INSIDE) and not any(part in name for part in (*_LIBRARIES, _SCIPY)):
             return frame
         frame = frame.f_back
     return None
+
+
+def called_from_scipy() -> tuple[str, str] | None:
+    """Package and name of the function of SciPy's that the user's line calls, or None where it calls none."""
+    frame: Any = sys._getframe(1)
+    found = None
+    user = user_frame()
+    while frame is not None and frame is not user:
+        path, name = frame.f_code.co_filename, frame.f_code.co_name
+        if _SCIPY in path:
+            name = type(frame.f_locals.get("self")).__name__ if name == "__init__" else name
+            found = "scipy." + path.split(_SCIPY)[1].split(os.sep)[0], name
+        frame = frame.f_back
+    return found
 
 
 def user_line() -> str:

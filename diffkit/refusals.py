@@ -11,7 +11,13 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from diffkit.errors import LostDerivativeError, UnknownFunctionError, UnsupportedArgumentError, user_frame
+from diffkit.errors import (
+    LostDerivativeError,
+    UnknownFunctionError,
+    UnsupportedArgumentError,
+    called_from_scipy,
+    user_frame,
+)
 from diffkit.rules.kinds import REFUSED
 from diffkit.rules.ufunc_keywords import KEYWORDS
 
@@ -34,6 +40,13 @@ def unknown(fun: Any) -> NoReturn:
 
 def lost_derivative(spelling: str, rewrite: str) -> LostDerivativeError:
     """The error for a conversion to plain numbers."""
+    scipy = called_from_scipy()
+    if scipy:
+        return LostDerivativeError(
+            f"{scipy[1]} of {scipy[0]} takes plain arrays and would lose the derivative of a differentiated value",
+            f"diffkit.{scipy[0]} in place of {scipy[0]}, if it has {scipy[1]} (docs/scipy.md), or NumPy's functions",
+            "dk.custom_vjp states its derivative, dk.black_box measures it; dk.stop_gradient or dk.value says that "
+            "the derivative is not wanted")
     return LostDerivativeError(
         f"{spelling} would turn a differentiated value into a plain number and lose its derivative",
         rewrite,

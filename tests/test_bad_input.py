@@ -79,3 +79,18 @@ def test_errors_of_methods_and_indices(call):
         assert type(found) is type(wanted)
         assert not is_running()
     assert dk.grad(np.sum)(ARRAY).shape == (2, 3)
+
+
+@pytest.mark.parametrize(("call", "package", "name"), [
+    (lambda linalg, stats, interpolate, x: linalg.expm(np.outer(x, x)), "scipy.linalg", "expm"),
+    (lambda linalg, stats, interpolate, x: stats.norm.logpdf(x), "scipy.stats", "logpdf"),
+    (lambda linalg, stats, interpolate, x: interpolate.CubicSpline(np.arange(3.0), x)(0.5), "scipy.interpolate",
+     "CubicSpline"),
+])
+def test_scipys_own_functions_are_refused_at_the_users_line(call, package, name):
+    from scipy import interpolate, linalg, stats
+    for run in (dk.grad, lambda f: lambda x: dk.jvp(f, (x,), (x,))):
+        with pytest.raises(dk.errors.LostDerivativeError) as caught:
+            run(lambda x: np.sum(call(linalg, stats, interpolate, x)))(np.array([0.3, -0.7, 1.2]))
+        assert caught.value.where.startswith(__file__)
+        assert f"{name} of {package}" in caught.value.what and f"diffkit.{package}" in caught.value.want

@@ -90,7 +90,7 @@ def _by_series(f: Function, moving: Moving, directions: list[Any], order: int) -
 
 
 def _by_nesting(f: Function, moving: Moving, directions: list[Any], order: int) -> list[list[Any]]:
-    """For each coefficient the results' leaves, by dual numbers of dual numbers: they settle or refuse such points."""
+    """For each coefficient the results' leaves, by nested dual numbers: they settle or refuse such points."""
     def along(k: int) -> Function:
         if k == 0:
             return lambda *leaves: f(*moving.merge(leaves))
