@@ -134,8 +134,8 @@ def conform(value: Any, shape: tuple[int, ...], dtype: Any) -> Any:
             if found[extra:] != shape:
                 axes += tuple([i + extra for i, n in enumerate(shape) if n == 1 and found[i + extra] != 1])
             if axes:  # for arrays what np.sum comes to; kept where there is no axis more than wanted
-                value = (np.add.reduce if type(value) is np.ndarray else np.sum)(value, axis=axes,
-                                                                                 keepdims=extra == 0)
+                total: Any = np.add.reduce if type(value) is np.ndarray else np.sum
+                value = total(value, axis=axes, keepdims=extra == 0)
             if value.shape != shape:
                 size = 1
                 for n in shape:
