@@ -140,6 +140,7 @@ class Builder:
         self.simplify = simplify
         self._known: dict[Any, Item] = {}
         self.simplified = 0
+        self._is_quiet: bool | None = None  # while an operation is simplified
 
     def input(self, value: Any) -> Item:
         return self._new("input", value)
@@ -157,7 +158,9 @@ class Builder:
         """The item for ``rule(*args, **params)``, whose value was ``value``."""
         args = list(args)
         if not boxed:
+            around, self._is_quiet = self._is_quiet, quiet
             found = self.simplify(self, rule, args, params, value)
+            self._is_quiet = around
             if isinstance(found, Item):
                 self.simplified += 1
                 return found
@@ -191,7 +194,9 @@ class Builder:
             value = rule.call(*(plain(arg.value) for arg in args), **params)
         if any(arg.source != "constant" for arg in args):
             value = self.stand_ins.of(value)
-        quiet = all(arg.quiet for arg in args if arg.source == "call")
+        quiet = self._is_quiet
+        if quiet is None:
+            quiet = all(arg.quiet for arg in args if arg.source == "call")
         line = next((arg.line for arg in args if arg.line), "")
         return self.call(rule, args, params, value, line, quiet)
 
