@@ -220,15 +220,28 @@ def polyfit(x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: 
     return c, (base if len(y.shape) == 1 else base[:, :, None]) * factor
 
 
-# --- the two functions of numpy.polynomial that dispatch ---------------------------------------------
+# --- the functions of numpy.polynomial that dispatch ---------------------------------------------
+
+def _together(points: Any, c: Any, names: str) -> Any:
+    points = [as_array(x) for x in points]
+    if any(x.shape != points[0].shape for x in points):
+        raise ValueError(f"{names} are incompatible")
+    c = ascending.polyval(points[0], c)
+    for x in points[1:]:
+        c = ascending.polyval(x, c, tensor=False)
+    return c
+
 
 @answers(ascending.polyval2d)
 def polyval2d(x: Any, y: Any, c: Any) -> Any:
     """A polynomial of two variables, lowest powers first."""
-    x, y = as_array(x), as_array(y)
-    if x.shape != y.shape:
-        raise ValueError("x, y are incompatible")
-    return ascending.polyval(y, ascending.polyval(x, c), tensor=False)
+    return _together((x, y), c, "x, y")
+
+
+@answers(getattr(ascending, "polyvalnd", "polyvalnd"))  # NumPy 2.5
+def polyvalnd(pts: Any, c: Any) -> Any:
+    """A polynomial of as many variables as there are points."""
+    return _together(pts, c, {2: "x, y", 3: "x, y, z"}.get(len(pts), "ordinates"))
 
 
 @answers(ascending.polygrid2d)

@@ -107,4 +107,5 @@ def test_other_rows(name):
     for args, params in EXAMPLES[name]:
         for batched in choices(args):
             looped |= set(check(TABLE[name], args, params, batched))
-    assert looped <= LOOPED, looped
+    # The third derivative of a determinant asks each matrix whether it is singular.
+    assert looped <= LOOPED | ({"any"} if name == "second_cofactors" else set()), looped

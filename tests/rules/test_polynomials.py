@@ -8,6 +8,7 @@ from numpy.polynomial import polynomial as power
 
 import diffkit as dk
 from diffkit.errors import DegenerateError, LostDerivativeError
+from diffkit.rules.polynomials import polyvalnd
 
 FAMILIES = {"poly": power, "cheb": chebyshev, "leg": legendre, "herm": hermite, "herme": hermite_e, "lag": laguerre}
 C = np.array([0.7, -1.3, 0.4, 2.1])
@@ -192,3 +193,17 @@ def test_symbols_of_a_polynomial():
     assert np.allclose(found, [0.125, 0.25, 0.5, 1.0], atol=1e-15)
     found = dk.grad(lambda x: legendre.legval(x, [0.0, 0.0, 1.0]), method="symbolic")(0.4)
     assert abs(found - 1.2) < 1e-15
+
+
+def test_values_of_a_polynomial_of_three_variables():
+    # 2 + 3 x y^2 z at (0.5, -2, 4); NumPy 2.5 has it as polyvalnd, and asks this definition.
+    c = np.zeros((2, 3, 2))
+    c[0, 0, 0], c[1, 2, 1] = 2.0, 3.0
+    numpys = getattr(power, "polyvalnd", polyvalnd)
+    for f in (lambda p, c: numpys((p[0], p[1], p[2]), c), lambda p, c: polyvalnd((p[0], p[1], p[2]), c)):
+        for method in ("forward", "reverse"):
+            by_point, by_c = dk.grad(f, (0, 1), method=method)(np.array([0.5, -2.0, 4.0]), c)
+            assert np.allclose(by_point, [48.0, -24.0, 6.0], rtol=1e-14)
+            assert np.allclose(by_c, np.einsum("i,j,k", [1, 0.5], [1, -2, 4], [1, 4]), rtol=1e-14)
+    with pytest.raises(ValueError, match="ordinates are incompatible"):
+        polyvalnd((np.ones(2), np.ones(3), 1.0, 1.0), c)
