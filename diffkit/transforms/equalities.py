@@ -22,7 +22,7 @@ import numpy as np
 from diffkit import traced
 from diffkit.buffers import callers, contents
 from diffkit.errors import EqualityBranchWarning
-from diffkit.traced import Traced, primal
+from diffkit.traced import Traced, sample
 
 #: What may stand between a comparison and the jump that it decides.
 _BETWEEN = frozenset(["CACHE", "COPY", "EXTENDED_ARG", "NOT_TAKEN", "TO_BOOL", "UNARY_NOT", "POP_TOP"])
@@ -30,7 +30,7 @@ _BETWEEN = frozenset(["CACHE", "COPY", "EXTENDED_ARG", "NOT_TAKEN", "TO_BOOL", "
 
 def equality_held(x: Traced, other: Any, answer: Any, equal: bool) -> None:
     """Warn if Python is about to branch on ``x == other`` (``equal``) or ``x != other`` and the two are equal."""
-    if other is x or not _moves(x) or bool(np.all(primal(answer))) is not equal:
+    if other is x or not _moves(x) or bool(np.all(sample(answer))) is not equal:
         return
     frame = sys._getframe(2)
     if _is_users(3) and _decides(frame.f_code, frame.f_lasti):
@@ -39,7 +39,7 @@ def equality_held(x: Traced, other: Any, answer: Any, equal: bool) -> None:
 
 def truth_asked(x: Traced) -> None:
     """``if x:`` for a number is ``if x != 0:``."""
-    if _moves(x) and not np.any(primal(x)) and _is_users(3):
+    if _moves(x) and not np.any(sample(x)) and _is_users(3):
         _warn("x is 0 where its truth is asked")
 
 
@@ -55,7 +55,7 @@ def _moves(x: Any) -> bool:
         if level.is_batch or (rule is not None and rule.is_flat):  # no branch; a number that has derivative 0
             return False
         found = found or level.differentiates
-        x = level.below(x)
+        x = level.below(x) if level.is_buffers else x.value
     return found
 
 
