@@ -20,6 +20,7 @@ import numpy as np
 from diffkit.comparison.methods import NUMERIC, RULES, USER, Witness
 from diffkit.comparison.problem import Array, Problem
 from diffkit.comparison.second_look import confirmed_by_f
+from diffkit.comparison.stairs import stairs
 from diffkit.comparison.tolerance import (
     KIN,
     STRANGERS,
@@ -71,6 +72,7 @@ def judge(problem: Problem, witnesses: Sequence[Witness], referee: Witness | Non
     none = np.zeros(shape, bool)
     differences = next((w for w in ran if w.family == NUMERIC and not w.exact), None)
     words, left, right = _kinds_of_points(shape, differences, referee)
+    words = _without_saturated(problem, ran, differences, words)
     finite = np.broadcast_to(np.isfinite(np.concatenate([np.reshape(o, -1) for o in problem.outs]))[:, None], shape)
     live = finite & (words != JUMP) & (words != VERTICAL)
     seen = functools.cache(lambda: _loss(problem, rounding))
@@ -142,6 +144,18 @@ def _kinds_of_points(shape: tuple[int, int], differences: Witness | None,
         left, right = np.where(better, witness.left, left), np.where(better, witness.right, right)
         words = np.where(seen, said, words)
     return words, left, right
+
+
+def _without_saturated(problem: Problem, ran: Sequence[Witness], differences: Witness | None,
+                       words: Array) -> Array:
+    """Flat here and a slope further out (a dead unit that wakes up) is no staircase: its derivative is 0.
+
+    Only beside inputs that do move f: where nothing moves it, stairs too fine to be told from a slope are likelier.
+    """
+    if differences is None or not (words == STAIRCASE).any() or _flat(ran, words.shape).all():
+        return words
+    still = (words == STAIRCASE) & (np.asarray(differences.value) == 0) & _flat(ran, words.shape)
+    return np.where(still & ~stairs(problem, still), "ok", words) if still.any() else words
 
 
 def _outside(problem: Problem, witness: Witness, left: Array, right: Array) -> Array:

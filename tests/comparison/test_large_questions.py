@@ -226,3 +226,16 @@ def test_directions_move_every_input_by_its_own_size():
 def test_right_rules_are_not_accused_at_any_scale_and_precision(f, scale, kind):
     x = (scale * np.random.default_rng(7).normal(size=700)).astype(kind)
     assert dk.compare(f, x, methods=("forward", "reverse", "central")).agree is not False
+
+
+def test_inputs_of_dead_units_have_derivative_zero_and_are_no_staircase():
+    rng = np.random.default_rng(0)
+    pixels = np.where(rng.uniform(size=(32, 64)) < 0.5, 0.0, rng.uniform(size=(32, 64)))
+    labels = rng.integers(0, 10, 32)
+    model = dk.nn.MLP((64, 64, 32, 10))
+
+    def loss(params, x, y):
+        return dk.nn.cross_entropy(model.apply(params, x), y)
+
+    result = dk.compare(loss, model.init(0), pixels, labels)
+    assert (result.kind, result.agree) == ("AGREE", True), str(result)
