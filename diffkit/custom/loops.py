@@ -74,8 +74,8 @@ def checkpointed_loop(step: Callable[..., Any], state: Any, steps: Any, *args: A
     ...     for i in range(1000):
     ...         x = rate * x * (1 - x)
     ...     return x
-    >>> dk.grad(last)(2.9) == dk.grad(plain)(2.9)
-    np.True_
+    >>> bool(abs(dk.grad(last)(2.9) / dk.grad(plain)(2.9) - 1) < 1e-14)  # another order of the sums
+    True
     """
     inputs, length = _inputs(steps)
     if snapshots is None:
