@@ -405,7 +405,7 @@ def differs(function: Callable[..., Any], inputs: list[Any], values: list[Any], 
 
 
 def compile(f: Callable[..., Any], backend: str = "numpy", check: bool = True, limit: int = 200_000) -> Compiled:
-    """f as straight-line NumPy source, recorded once for each signature and path.
+    """f as NumPy source, recorded once for each signature and path.
 
     Parameters
     ----------
@@ -418,7 +418,7 @@ def compile(f: Callable[..., Any], backend: str = "numpy", check: bool = True, l
     check : bool
         Compare each program's first result with f's.
     limit : int
-        Operations in one program, beyond which f itself is called.
+        Operations in one recording (each turn of a loop counts), beyond which f itself is called.
 
     Returns
     -------

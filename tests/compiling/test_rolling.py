@@ -138,6 +138,17 @@ def test_entries_written_in_place():
     assert rolled(f, (x,))
 
 
+def test_an_array_whose_earlier_states_are_needed_is_not_written_in_place():
+    def f(x):
+        z, total = np.zeros(20), 0.0
+        for i in range(20):
+            z[i] = x[i] ** 2
+            total = total + np.sum(z * z * x)
+        return total
+
+    rolled(dk.grad(f), (RNG.normal(size=20),))
+
+
 def test_slices_move_along():
     def f(x):
         total = 0.0
