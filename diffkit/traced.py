@@ -46,7 +46,7 @@ from diffkit.rules.contractions import MATMUL
 from diffkit.rules.indexing import GETITEM
 from diffkit.rules.indexing import _is_basic as is_basic
 from diffkit.rules.kinds import FUNCTIONS, Elementwise, Rule
-from diffkit.rules.roots import carry, note, squared
+from diffkit.rules.roots import carry, note, scaled, squared
 
 #: ``diffkit.buffers``, which imports this module: what a program does to arrays in place.
 buffers: Any = None
@@ -175,20 +175,23 @@ def _binary(rule: Rule) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 def _arithmetic(rule: Elementwise) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The two spellings of an elementwise operator, ``t * other`` and ``other * t``: the hot path."""
-    squares = rule is MULTIPLY
+    divides = rule is DIVIDE
+    scales = divides or rule is MULTIPLY  # what keeps the note of a root
 
     def forward(self: Traced, other: Any) -> Any:
         level = self.level
         kind = type(other)
         if kind is Traced:
-            if squares and self.root and other.root:
-                return squared(self, other, lambda: apply(rule, (self, other), _NOTHING))
+            if scales and (self.root or other.root):
+                return _rooted(rule, self, other)
             if other.level is level:
                 return level.both(rule, self, other)
             if other.level.depth > level.depth:
                 level = other.level
             return level.binary(rule, self, other)
         if kind in _PLAIN:
+            if scales and self.root:
+                return scaled(level.first(rule, self, other), self, other, divides)
             return level.first(rule, self, other)
         if _is_foreign(kind):
             return NotImplemented
@@ -202,17 +205,30 @@ def _arithmetic(rule: Elementwise) -> tuple[Callable[..., Any], Callable[..., An
                 other = np.result_type(self.dtype, other).type(other)
             other = operand(other)
             return apply(rule, (other, self), _NOTHING)
+        if scales and self.root and not divides:
+            return scaled(self.level.second(rule, other, self), self, other)
         return self.level.second(rule, other, self)
 
     return forward, reflected
+
+
+def _rooted(rule: Elementwise, a: Traced, b: Traced) -> Any:
+    """A product or quotient of which one operand, or both, are roots."""
+    def plain() -> Any:
+        return apply(rule, (a, b), _NOTHING)
+    if rule is DIVIDE:
+        return plain() if b.root or not a.root else scaled(plain(), a, b, divides=True)
+    if a.root and b.root:
+        return squared(a, b, plain)
+    return scaled(plain(), a, b) if a.root else scaled(plain(), b, a)
 
 
 def _power(forward: Callable[..., Any]) -> Callable[..., Any]:
     """``t ** other``, which makes square roots and squares them."""
     def power(self: Traced, other: Any) -> Any:
         if type(other) is int or type(other) is float:
-            if other == 2 and self.root:
-                return squared(self, self, lambda: forward(self, other))
+            if self.root and other >= 2 and other % 2 == 0:
+                return squared(self, self, lambda: forward(self, other), int(other) // 2)
             if other == 0.5:
                 return note(forward(self, other), "sqrt", lambda x: x, self)
         return forward(self, other)
@@ -220,7 +236,7 @@ def _power(forward: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _unary(rule: Elementwise) -> Callable[..., Any]:
-    return lambda self: self.level.unary(rule, self)
+    return rule.special or (lambda self: self.level.unary(rule, self))
 
 
 def _comparison(ufunc: np.ufunc) -> Callable[..., Any]:

@@ -48,6 +48,12 @@ POINTS: dict[str, tuple[Any, Any, Any, Any]] = {
     "norm at 0": (L.norm, Z3, [0, 0, 0], None),
     "std of equal entries": (np.std, ONES3, [0, 0, 0], None),
     "norm squared": (lambda x: L.norm(x) ** 2, Z2, [0, 0], 2 * np.eye(2)),
+    "multiple of a norm, squared": (lambda x: (2 * L.norm(x)) ** 2, Z2, [0, 0], 8 * np.eye(2)),
+    "negated norm over a number, squared": (lambda x: np.square(-L.norm(x) / 2), Z2, [0, 0], 0.5 * np.eye(2)),
+    "norm over what depends on x, squared": (lambda x: (L.norm(x) / np.exp(x[0])) ** 2, Z2, [0, 0], 2 * np.eye(2)),
+    "two equal multiples": (lambda x: (3.0 * L.norm(x)) * (3.0 * L.norm(x)), Z2, [0, 0], 18 * np.eye(2)),
+    "two different multiples of abs": (lambda x: np.sum(np.multiply([1.0, 3.0], np.abs(x)) ** 2), Z2, [0, 0],
+                                       np.diag([2.0, 18.0])),
     "norm times norm": (lambda x: L.norm(x) * L.norm(x), Z2, [0, 0], 2 * np.eye(2)),
     "np.square of norm": (lambda x: np.square(L.norm(x)), Z2, [0, 0], 2 * np.eye(2)),
     "norms of rows, squared": (lambda x: np.sum(L.norm(x.reshape(2, 2), axis=1, keepdims=True) ** 2),
@@ -138,6 +144,14 @@ def test_small_slopes_keep_their_digits(method):
         hyperbolic = 1 / mpmath.cosh(20) ** 2
     assert dk.grad(lambda x: 1 / (1 + np.exp(-x)), method=method)(40.0) == pytest.approx(float(logistic), rel=1e-14)
     assert dk.grad(np.tanh, method=method)(20.0) == pytest.approx(float(hyperbolic), rel=1e-14)
+
+
+@pytest.mark.parametrize("outer", [dk.grad, lambda f: lambda x: dk.jvp(f, (x,), (1.0,))[1]])
+def test_fourth_derivative_of_an_even_power_of_abs(outer):
+    f = lambda x: np.abs(x) ** 4
+    for _ in range(4):
+        f = outer(f)
+    assert f(0.0) == 24.0
 
 
 def test_third_derivatives_of_powers_at_zero():

@@ -6,7 +6,8 @@ conventions, which is no derivative of anything: the Hessian of norm(x)**2 at 0 
 
 So a traced result of such a function notes of what it is the root, and a square (``y**2``, ``y*y``,
 ``np.square(y)``) takes, where y is 0, the noted value in place of y*y: it is 0 too, and has the right
-derivatives.  Elsewhere nothing changes, to the last bit.
+derivatives.  Elsewhere nothing changes, to the last bit.  A multiple of a root is one too: (c y)**2 is
+c*c times the noted value.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.rules.arithmetic import ABSOLUTE, MULTIPLY, POWER
+from diffkit.rules.arithmetic import ABSOLUTE, DIVIDE, MULTIPLY, NEGATIVE, POWER
 from diffkit.rules.calls import is_traced
 from diffkit.rules.kinds import FUNCTIONS, Rule
 
@@ -43,8 +44,23 @@ def carry(part: Any, y: Any, choose: Callable[[Any], Any]) -> None:
         part.root = object(), lambda *args: choose(square(*args)), None if dead is None else choose(dead), *args
 
 
-def squared(y: Any, other: Any, multiply: Callable[[], Any]) -> Any:
-    """y * other for two traced values with notes; ``multiply`` gives the plain product."""
+def scaled(product: Any, y: Any, factor: Any, divides: bool = False) -> Any:
+    """``product``, which is ``y * factor`` (or ``y / factor``), with the note that its square is a multiple of y's."""
+    if not is_traced(product) or product.level.is_buffers:
+        return product
+    name, square, dead, *args = y.root
+
+    def multiple(*args: Any) -> Any:
+        times = args[-1] * args[-1]
+        return square(*args[:-1]) / times if divides else square(*args[:-1]) * times
+
+    same = factor if type(factor) in (int, float) else object()
+    product.root = (divides, name, same), multiple, dead, *args, _parts(factor)
+    return product
+
+
+def squared(y: Any, other: Any, multiply: Callable[[], Any], half: int = 1) -> Any:
+    """(y * other)**half for two traced values with notes; ``multiply`` gives it without them."""
     _, square, dead, *args = y.root
     if other is not y and not _is_same(y.root, other.root):
         return multiply()
@@ -58,7 +74,8 @@ def squared(y: Any, other: Any, multiply: Callable[[], Any]) -> Any:
             value = type(y)(*parts[:3])
             value.root = parts[3]
         values.append(value)
-    return np.where(zero, square(*values), multiply()) if y.shape else square(*values)
+    found = square(*values) if half == 1 else square(*values) ** half
+    return np.where(zero, found, multiply()) if y.shape else found
 
 
 def _is_same(a: Any, b: Any) -> bool:
@@ -92,8 +109,15 @@ def _root(rule: Rule, name: str, square: Callable[..., Any]) -> None:
 def _operator(rule: Rule, spelled: Callable[..., Any]) -> None:
     """np.multiply(y, y) and np.power(y, 2) are the operators, which look for notes themselves."""
     def call(a: Any, b: Any) -> Any:
-        return spelled(a, b) if is_traced(a) else rule(a, b)
+        if is_traced(a):
+            return spelled(a, b)
+        return scaled(rule(a, b), b, a) if rule is MULTIPLY and b.root else rule(a, b)
     rule.special = call
+
+
+def _negative(y: Any) -> Any:
+    found = y.level.unary(NEGATIVE, y)
+    return scaled(found, y, -1) if y.root else found
 
 
 def _hypot(a: Any, b: Any) -> Any:
@@ -114,4 +138,6 @@ _root(FUNCTIONS[np.fabs], "abs", real_square)  # type: ignore[arg-type]
 _root(ABSOLUTE, "abs", real_square)
 SQUARE.special, HYPOT.special = _square, _hypot
 _operator(MULTIPLY, operator.mul)
+_operator(DIVIDE, operator.truediv)
 _operator(POWER, operator.pow)
+NEGATIVE.special = _negative
