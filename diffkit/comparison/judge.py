@@ -3,7 +3,8 @@
 Every entry gets a reference: the 50-digit referee; where there is none, the value that
 most independent families support.  A method is wrong where it misses the reference by
 more than both measured errors.  At a kink, found by finite differences or by the referee,
-the reference is the interval between the two slopes.  If the referee and ordinary
+the reference is the interval between the two slopes; before anybody is accused, ``ties`` looks for kinks that show
+only where several inputs move together.  If the referee and ordinary
 arithmetic part ways, the program is run with shaken operands: when these move the
 derivative as much, the code cancels and nobody is wrong.  If evaluations of f and a method
 stand together against the referee, it is the recording that is doubted.
@@ -17,10 +18,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from diffkit.comparison.guard import within
 from diffkit.comparison.methods import NUMERIC, RULES, USER, Witness
 from diffkit.comparison.problem import Array, Problem
 from diffkit.comparison.second_look import confirmed_by_f
 from diffkit.comparison.stairs import stairs
+from diffkit.comparison.ties import Ties, ties
 from diffkit.comparison.tolerance import (
     KIN,
     STRANGERS,
@@ -36,6 +39,8 @@ from diffkit.comparison.tolerance import (
 KINK, JUMP, VERTICAL, STAIRCASE, NOISY = "kink", "jump", "vertical", "staircase", "noisy"
 _PRIORITY = {"symbolic": 5, "reverse": 4, "forward": 3, "complex-step": 2}
 _FULL_DIGITS = 15.95
+#: Seconds that a look at f's kinks or steps may take.
+_PATIENCE = 10.0
 
 
 @dataclasses.dataclass
@@ -54,6 +59,9 @@ class Judgement:
     right: Array
     #: Entries where evaluations of f contradict the recorded program as the referee ran it.
     doubted: Array
+    #: Kinks that show only where several inputs move together (``ties``); the slopes beside x are ``left`` to
+    #: ``right``.
+    tied: Array
 
     def any_wrong(self) -> bool:
         """Whether some method is wrong at some entry."""
@@ -96,6 +104,12 @@ def judge(problem: Problem, witnesses: Sequence[Witness], referee: Witness | Non
         wrong[differences.method] &= ~confirmed_by_f(problem, wrong[differences.method], reference,
                                                         np.asarray(differences.value), words == NOISY)
         undecided = undecided & np.any(list(wrong.values()), axis=0)
+    found = _tied(problem, ran, live & (words == "ok"), wrong)
+    tied = none if found is None else found.found
+    if found is not None and tied.any():
+        wrong = {name: mask & ~found.excused.get(name, none) for name, mask in wrong.items()}
+        undecided = undecided & ~tied
+        doubted = doubted & ~tied
     kinked = live & (words == KINK)
     if kinked.any():
         reference = np.where(kinked, (left + right) / 2, reference)
@@ -109,15 +123,32 @@ def judge(problem: Problem, witnesses: Sequence[Witness], referee: Witness | Non
     for steep in (referee, differences):
         if steep is not None and steep.value is not None:
             reference = np.where(words == VERTICAL, steep.value, reference)
+    if found is not None and tied.any():
+        words, left, right = (np.where(tied, new, old) for new, old in (
+            (KINK, words), (found.low, left), (found.high, right)))
     words = np.where(finite, words, "nonfinite")
-    verdict = Judgement(reference, source, wrong, undecided, none, none, words, left, right, doubted)
+    verdict = Judgement(reference, source, wrong, undecided, none, none, words, left, right, doubted, tied)
     plain = live & (words != KINK) & ~((words == STAIRCASE) & _flat(ran, shape))
     verdict.unresolved = plain & _unresolved(problem, ran, verdict, exact)
     verdict.ill = plain & _ill_conditioned(problem, ran, verdict, exact)
     if source != "referee":  # what f's own noise hides from a caller's gradient is not the code's cancellation
         readers = [w for w in ran if w.family != USER]
         verdict.ill &= (words != NOISY) | _ill_conditioned(problem, readers, verdict, exact)
+    _untie(problem, ran, verdict)
     return verdict
+
+
+def _untie(problem: Problem, ran: Sequence[Witness], verdict: Judgement) -> None:
+    """Shaken operands break a tie, and its derivative seems to cancel: it is a kink if everybody is right there."""
+    seen = {w.method: verdict.ill & (verdict.words == "ok") for w in ran}
+    found = _tied(problem, ran, verdict.ill & (verdict.words == "ok"), seen)
+    if found is None or not found.found.any():
+        return
+    tied = found.found & np.all([found.excused.get(w.method, np.zeros_like(found.found)) for w in ran], axis=0)
+    verdict.words, verdict.left, verdict.right = (np.where(tied, new, old) for new, old in (
+        (KINK, verdict.words), (found.low, verdict.left), (found.high, verdict.right)))
+    verdict.tied = verdict.tied | tied
+    verdict.ill, verdict.unresolved = verdict.ill & ~tied, verdict.unresolved & ~tied
 
 
 def _kinds_of_points(shape: tuple[int, int], differences: Witness | None,
@@ -156,6 +187,14 @@ def _without_saturated(problem: Problem, ran: Sequence[Witness], differences: Wi
         return words
     still = (words == STAIRCASE) & (np.asarray(differences.value) == 0) & _flat(ran, words.shape)
     return np.where(still & ~stairs(problem, still), "ok", words) if still.any() else words
+
+
+def _tied(problem: Problem, ran: Sequence[Witness], live: Array, wrong: dict[str, Array]) -> Ties | None:
+    """Before anybody is accused: f where all the disputed inputs move together."""
+    disputed = live & np.any(list(wrong.values()), axis=0) if wrong else np.zeros(live.shape, bool)
+    if not disputed.any():
+        return None
+    return within(problem, lambda at: ties(at, ran, disputed, wrong), lambda _: None, _PATIENCE)
 
 
 def _outside(problem: Problem, witness: Witness, left: Array, right: Array) -> Array:

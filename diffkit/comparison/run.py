@@ -170,7 +170,7 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
         verdict = blamed(verdict, within(problem, lambda at: culprit(at, seed), lambda _: None, budget))
     said = within(problem, lambda at: formulas(at, "symbolic" in named),
                   lambda why: Formulas(proof=Proof(None, f"not tried: {why}")), budget)
-    verdict, said = _with_proof(verdict, said, named)
+    verdict, said = _with_proof(verdict, said, named, bool(judged.tied.any()))
     # At a kink any subgradient is an answer, also one that is no formula.
     asked = referee and verdict.kind in ("AGREE", "AGREE-BUT-UNRESOLVED")
     beside = hidden(problem, witnesses, dict(chosen), budget, seed) if asked else []
@@ -235,11 +235,12 @@ def _lend_spread(witnesses: Sequence[Witness]) -> None:
             w.spread = np.max(measured, axis=0)
 
 
-def _with_proof(verdict: Verdict, said: Formulas, named: Sequence[str]) -> tuple[Verdict, Formulas]:
+def _with_proof(verdict: Verdict, said: Formulas, named: Sequence[str],
+                tied: bool) -> tuple[Verdict, Formulas]:
     """A gradient that is right here and refuted elsewhere on the branch is not right."""
     if said.proof.proved is not False:
         return verdict, said
-    if verdict.kind in ("KINK", "VERTICAL", "JUMP"):
+    if tied or verdict.kind in ("KINK", "VERTICAL", "JUMP"):
         special = Proof(None, "could not be shown: at a point like this the recorded gradient holds for no other")
         return verdict, dataclasses.replace(said, proof=special)
     if verdict.agree is not True or not {"reverse", "forward"} & set(named):

@@ -11,7 +11,7 @@ INCONCLUSIVE          None   fewer than two independent families have anything t
 JUMP                  None   f is discontinuous here
 VERTICAL              (1)    f's slope is infinite here
 PIECEWISE-CONSTANT    None   the code's derivative is 0, f moves in steps
-KINK                  True   one-sided slopes differ; every method is within them
+KINK                  True   one-sided slopes differ, by one input or by several at once; every method is within them
 CHAOTIC               None   tangents grow from step to step: no two runs in floating point can agree
 ILL-CONDITIONED       None   nobody is wrong, and rounding has eaten the digits
 NOISY                 None   nobody is wrong, and f's own noise hides whether anybody is right
@@ -197,7 +197,7 @@ def errors_named(problem: Problem, w: Witness, reference: Array, wrong: Array, a
     nothing = np.zeros(wrong.shape, bool)
     words = np.full(wrong.shape, "ok", "<U9")
     judged = Judgement(reference, authority, {w.method: wrong}, nothing, nothing, nothing, words, reference,
-                       reference, nothing)
+                       reference, nothing, nothing)
     return _wrong(problem, [w], judged)[0]
 
 
@@ -219,7 +219,10 @@ def _wrong(problem: Problem, witnesses: Sequence[Witness], judged: Judgement) ->
         if problem.columns * problem.rows > 1:
             says += f", at {problem.entry(int(worst[0]), int(worst[1]))}"
         text = says + (f": {pattern}" if pattern else "")
-        if judged.words[worst] == KINK:
+        if judged.tied[worst]:
+            text = f"{w.method} says {number(w.value[worst])} at a kink of f, and no mean of f's gradients beside " \
+                f"the point is what it says of the tied inputs, at {problem.entry(int(worst[0]), int(worst[1]))}"
+        elif judged.words[worst] == KINK:
             text = f"{w.method} says {number(w.value[worst])} at a kink of f, where the slopes are " \
                 f"{_slopes(judged, worst)}" + (f", at {problem.entry(int(worst[0]), int(worst[1]))}"
                                                if mask.size > 1 else "")
@@ -309,7 +312,11 @@ def _special(problem: Problem, witnesses: Sequence[Witness], judged: Judgement) 
         first = np.argwhere(mask)[0]
         where = tuple(first)
         values = sorted({number(w.value[where]) for w in witnesses if w.exact and w.value is not None})
-        add(KINK, mask, f"f has a kink here{{place}}: the slopes are {_slopes(judged, where)}"
+        slopes = f"the slopes are {_slopes(judged, where)}"
+        if judged.tied[where]:
+            slopes = "when these inputs move together, the slopes beside the point go from " \
+                     f"{' to '.join(_slopes(judged, where).split(' and '))}"
+        add(KINK, mask, f"f has a kink here{{place}}: {slopes}"
             + (f" (at {problem.entry(int(first[0]), int(first[1]))})" if mask.sum() > 1 else "")
             + f", and {_join(values) or 'no exact method'} is accepted between them")
     if (words == STAIRCASE).any():

@@ -1,0 +1,86 @@
+"""Kinks that show only where several entries move together: shared derivatives are accepted, wrong ones are not."""
+
+import numpy as np
+import pytest
+
+import diffkit as dk
+
+RULES = ("forward", "reverse", "symbolic", "central")
+#: Eight of twelve are zero, and so is the median; alone none of the eight moves it.
+TIED = np.where(np.arange(12) % 3 == 0, np.linspace(0.1, 1, 12), 0.0)
+ZERO = TIED == 0
+
+
+def shared(x):
+    return np.where(ZERO, 1 / 8, 0.0)
+
+
+def two_of_them(x):
+    """The median of a neighbour of the point, where the second and the eighth zero are in the middle."""
+    return np.where(np.isin(np.arange(12), (2, 11)), 0.5, 0.0)
+
+
+def doubled(x):
+    return 2 * shared(x)
+
+
+def beyond_one(x):
+    return np.where(np.arange(12) == 4, 1.0, 0.0)
+
+
+def untied(x):
+    return shared(x) + np.where(np.arange(12) == 3, 0.3, 0.0)
+
+
+def opposed(x):
+    """The sum is right, and two untied entries are not."""
+    return shared(x) + np.where(np.arange(12) == 3, 0.1, 0.0) - np.where(np.arange(12) == 6, 0.1, 0.0)
+
+
+def slightly(x):
+    return 1.001 * shared(x)
+
+
+def scaled_median(x):
+    return np.sin(np.median(x) + 0.5) * 3 + np.sum(x**2)
+
+
+@pytest.mark.parametrize("referee", ["auto", False])
+@pytest.mark.parametrize("f, x", [
+    (np.median, TIED), (scaled_median, TIED), (np.median, TIED - 2.5), (lambda x: np.sort(x)[5], TIED),
+    (lambda x: np.stack([np.median(x), np.sum(x**2)]), TIED), (np.median, TIED.astype(np.float32)),
+])
+def test_a_shared_derivative_at_a_tie_is_accepted(f, x, referee):
+    result = dk.compare(f, x, methods=RULES, referee=referee)
+    assert (result.kind, result.agree) == ("KINK", True)
+    assert "move together" in result.verdict and all(row.status != "wrong" for row in result.rows)
+    assert result.proof.proved is None and "refuted" not in str(result)
+
+
+@pytest.mark.parametrize("mine", [shared, two_of_them])
+def test_a_callers_derivative_that_f_has_beside_the_point_is_accepted(mine):
+    assert dk.compare(np.median, TIED, methods=("reverse", mine)).kind == "KINK"
+
+
+@pytest.mark.parametrize("mine, place", [(doubled, "a["), (beyond_one, "a[4]"), (untied, "a[3]"), (opposed, "a[3]"),
+                                         (slightly, "a[")])
+@pytest.mark.parametrize("referee", ["auto", False])
+def test_a_wrong_derivative_at_a_tie_is_still_wrong(mine, place, referee):
+    result = dk.compare(np.median, TIED, methods=(*RULES, mine), referee=referee)
+    assert (result.kind, result.agree) == ("DISAGREE", False)
+    wrong = {row.method for row in result.rows if row.status == "wrong"}
+    assert wrong == {mine.__name__} and place in result.verdict and "refuted" not in str(result)
+
+
+def test_where_rounding_breaks_the_tie_a_wrong_derivative_is_not_accepted():
+    assert dk.compare(np.median, TIED - 2.5, methods=(*RULES, doubled)).agree is not True
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: np.sum(np.sin(x)), lambda x: 1e6 + np.sum(x**2), lambda x: np.sum(x) ** 3 / 7,
+    lambda x: np.median(x) if np.ptp(x) < 0 else np.sum(np.exp(x)),
+])
+def test_where_f_is_smooth_nothing_is_excused(f):
+    gradient = dk.grad(f)(TIED + 0.3)
+    result = dk.compare(f, TIED + 0.3, methods=("reverse", lambda x: 1.01 * gradient))
+    assert result.agree is False and "1.01 times the right value" in result.verdict
