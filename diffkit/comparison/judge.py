@@ -182,11 +182,16 @@ def _without_saturated(problem: Problem, ran: Sequence[Witness], differences: Wi
     """Flat here and a slope further out (a dead unit that wakes up) is no staircase: its derivative is 0.
 
     Only beside inputs that do move f: where nothing moves it, stairs too fine to be told from a slope are likelier.
+    Where it was not seen the word stays.
     """
     if differences is None or not (words == STAIRCASE).any() or _flat(ran, words.shape).all():
         return words
     still = (words == STAIRCASE) & (np.asarray(differences.value) == 0) & _flat(ran, words.shape)
-    return np.where(still & ~stairs(problem, still), "ok", words) if still.any() else words
+    if not still.any():
+        return words
+    nowhere = np.zeros(still.shape, bool)
+    _, smooth = within(problem, lambda at: stairs(at, still), lambda _: (nowhere, nowhere), _PATIENCE)
+    return np.where(still & smooth, "ok", words)
 
 
 def _tied(problem: Problem, ran: Sequence[Witness], live: Array, wrong: dict[str, Array]) -> Ties | None:

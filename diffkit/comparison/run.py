@@ -160,7 +160,7 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
     verdict = pronounce(problem, witnesses, judged, found, digits)
     if verdict.kind == "AGREE" and referee:
         zero = (judged.reference == 0) & (judged.words == "ok")
-        steps = within(problem, lambda at: stairs(at, zero), lambda _: np.zeros(zero.shape, bool), budget)
+        steps = within(problem, lambda at: stairs(at, zero)[0], lambda _: np.zeros(zero.shape, bool), budget)
         if steps.any():
             judged.words = np.where(steps, STAIRCASE, judged.words)
             verdict = pronounce(problem, witnesses, judged, found, digits)

@@ -20,19 +20,25 @@ _DISTANCES = (0.11, -0.13, 0.37, -0.41, 1.3, -1.7, 4.3, -5.3)
 _MOST, _HALVINGS, _BESIDE, _LONGEST = 24, 12, 1e-3, 1.0
 
 
-def stairs(problem: Problem, zero: Array) -> Array:
-    """Entries of ``zero`` (derivatives that are 0) along which f moves in steps."""
-    found = np.zeros(zero.shape, bool)
+def stairs(problem: Problem, zero: Array) -> tuple[Array, Array]:
+    """Entries of ``zero`` (derivatives that are 0) along which f moves in steps, and those where it does not.
+
+    What is in neither is unknown: it was too much to look at, or f has no values there.
+    """
+    found, smooth = np.zeros(zero.shape, bool), np.zeros(zero.shape, bool)
     columns = np.flatnonzero(zero.any(axis=0))
     cost = len(columns) * (2 * len(_DISTANCES) + 3 * _HALVINGS) * problem.seconds
     if len(columns) > _MOST or cost > _LONGEST or np.iscomplexobj(problem.point):
-        return found
+        return found, smooth
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         for column in columns:
             line = _line(problem, int(column), zero[:, column])
-            found[zero[:, column], column] = _steps(line, float(problem.point[column]))
-    return found
+            steps = _steps(line, float(problem.point[column]))
+            if steps is not None:
+                found[zero[:, column], column] = steps
+                smooth[zero[:, column], column] = np.logical_not(steps)
+    return found, smooth
 
 
 def _line(problem: Problem, column: int, rows: Array) -> Callable[[float], Array | None]:
@@ -46,29 +52,34 @@ def _line(problem: Problem, column: int, rows: Array) -> Callable[[float], Array
     return at
 
 
-def _steps(line: Callable[[float], Array | None], x: float) -> Array | bool:
-    here = line(x)
+def _steps(line: Callable[[float], Array | None], x: float) -> Array | bool | None:
+    """Which results move in steps; None where that was not seen."""
+    here, seen = line(x), False
     if here is None:
-        return False
+        return None
     for distance in sorted({d * size for d in _DISTANCES for size in (abs(x), 1.0) if size}, key=abs):
         there = line(x + distance)
+        seen |= there is not None
         if there is not None and not np.array_equal(there, here):
-            return (there != here) if _is_a_step(line, x, here, x + distance) else False
-    return False
+            step = _is_a_step(line, x, here, x + distance)
+            return (there != here) if step else step
+    return False if seen else None
 
 
-def _is_a_step(line: Callable[[float], Array | None], near: float, here: Array, far: float) -> bool:
-    """Whether f gets from its value at ``near`` to the one at ``far`` through flat pieces alone."""
+def _is_a_step(line: Callable[[float], Array | None], near: float, here: Array, far: float) -> bool | None:
+    """Whether f gets from its value at ``near`` to the one at ``far`` through flat pieces; None if not seen."""
     for _ in range(_HALVINGS):
         middle = (near + far) / 2
         value = line(middle)
         if value is None:
-            return False
+            return None
         if np.array_equal(value, here):
             near = middle
             continue
         beside = [line(middle + sign * _BESIDE * (far - near)) for sign in (-1, 1)]
-        if any(side is None or not np.array_equal(side, value) for side in beside):
+        if any(side is None for side in beside):
+            return None
+        if any(not np.array_equal(side, value) for side in beside if side is not None):
             return False
         far = middle
     return True

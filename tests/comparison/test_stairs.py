@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import diffkit as dk
+from diffkit.comparison import stairs as steps
+from diffkit.comparison.problem import pose
 
 TABLE = np.arange(10.0) ** 2
 
@@ -50,3 +52,32 @@ def test_what_is_only_flat_here_agrees(name):
 def test_a_slope_for_a_staircase_is_not_agreed_with():
     result = dk.compare(np.round, 2.3, methods=("reverse", "central", lambda x: 1.0))
     assert result.agree is not True
+
+
+def told(f, x):
+    found, smooth = steps.stairs(pose(f, (x,), {}, 0), np.ones((1, np.size(x)), bool))
+    return found.tolist(), smooth.tolist()
+
+
+def only_here(x):
+    if x != 2.0:
+        raise ValueError("elsewhere")
+    return x * 0
+
+
+def test_a_step_a_slope_and_what_was_not_seen_are_three_answers(monkeypatch):
+    assert told(np.round, 2.3) == ([[True]], [[False]])
+    assert told(lambda x: np.maximum(x, 0.0), -3.0) == ([[False]], [[True]])
+    assert told(only_here, 2.0) == ([[False]], [[False]])  # f has no value beside the point
+    assert told(lambda x: np.sum(np.round(x)), np.full(25, 1.2)) == ([[False] * 25], [[False] * 25])  # too many
+    assert told(lambda z: np.abs(z) * 0, 1 + 1j) == ([[False]], [[False]])
+    monkeypatch.setattr(steps, "_LONGEST", 0.0)  # too slow
+    assert told(np.round, 2.3) == ([[False]], [[False]])
+
+
+def test_stairs_that_were_not_looked_at_are_not_agreed_with():
+    def f(x):
+        return np.sum(np.round(x[:30] * 1e3)) * 1e-3 + np.sum(x[30:] ** 2)
+
+    result = dk.compare(f, np.linspace(0.123, 1.9, 32), methods=("forward", "reverse", "central"))
+    assert (result.kind, result.agree) == ("PIECEWISE-CONSTANT", None)
