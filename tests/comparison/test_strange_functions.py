@@ -1,7 +1,9 @@
 """A wrong f gets a verdict or a named refusal, in bounded time; the watch that bounds it is tested itself."""
 
 import contextlib
+import subprocess
 import sys
+import textwrap
 import threading
 import time
 
@@ -231,6 +233,24 @@ def test_a_watch_inside_a_watch_leaves_the_outer_ones_alarm_alone():
         except inner._alarm:
             pytest.fail("the inner watch took the outer one's alarm")
     assert caught.value.what == "stopped after 0.15 s"
+
+
+def test_a_debugger_works_after_an_alarm():
+    """A process of its own: where the interpreter is left with a pending nothing, a traced call never ends."""
+    program = """
+        import sys
+        from diffkit.comparison.guard import Overtime, Watch
+        try:
+            with Watch(60, 0.1):
+                while True:
+                    pass
+        except Overtime:
+            pass
+        sys.settrace(lambda *event: None)
+        (lambda: print("traced"))()
+    """
+    run = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60)
+    assert run.stdout == "traced\n", run.stderr
 
 
 def test_a_watch_works_in_any_thread():
