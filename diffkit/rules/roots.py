@@ -45,7 +45,7 @@ def carry(part: Any, y: Any, choose: Callable[[Any], Any]) -> None:
 
 
 def scaled(product: Any, y: Any, factor: Any, divides: bool = False) -> Any:
-    """``product``, which is ``y * factor`` (or ``y / factor``), with the note that its square is a multiple of y's."""
+    """``product``, which is ``y * factor`` (or ``y / factor``), noting that its square is a multiple of y's."""
     if not is_traced(product) or product.level.is_buffers:
         return product
     name, square, dead, *args = y.root
