@@ -184,3 +184,14 @@ def test_the_page_on_property_tests_runs():
     page = pathlib.Path(__file__).parent.parent / "docs" / "property_tests.md"
     failed, tried = doctest.testfile(str(page), module_relative=False)
     assert tried > 15 and failed == 0
+
+
+def test_strategies_may_be_imported_before_hypothesis(tmp_path):
+    """Hypothesis runs the entry point while it is imported, here by the very module that the entry point names."""
+    installed = tmp_path / "diffkit_as_installed-0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: diffkit\nVersion: 0\n")
+    (installed / "entry_points.txt").write_text("[hypothesis]\ndiffkit = diffkit.strategies:register\n")
+    program = f"import sys; sys.path.append({str(tmp_path)!r}); import diffkit.strategies as s; print(s.programs.__name__)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.stdout == "programs\n", run.stderr

@@ -22,6 +22,18 @@ from typing import TYPE_CHECKING, Any
 from diffkit.errors import require
 from diffkit.strategies.program import Program
 
+
+def register() -> None:
+    """Tell Hypothesis how a :class:`Program` is drawn; its entry point."""
+    import hypothesis.strategies as st
+
+    def draw(kind: type) -> Any:
+        return importlib.import_module("diffkit.strategies.drawn_programs").programs()
+
+    st.register_type_strategy(Program, draw)
+
+
+# After register(): a first import of Hypothesis runs the entry point, which asks this half-made module for it.
 try:
     import hypothesis  # noqa: F401
 except ImportError as error:
@@ -44,16 +56,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-def register() -> None:
-    """Tell Hypothesis how a :class:`Program` is drawn; its entry point."""
-    import hypothesis.strategies as st
-
-    def draw(kind: type) -> Any:
-        return importlib.import_module("diffkit.strategies.drawn_programs").programs()
-
-    st.register_type_strategy(Program, draw)
 
 
 register()
