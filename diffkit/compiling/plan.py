@@ -80,11 +80,10 @@ def order(program: Program) -> Plan:
             continue
         if item.source != "constant" and (item.number, question.ask) not in asked:
             asked.add((item.number, question.ask))
-            _need(item, done, steps)
+            _need([item], done, steps)
             steps.append(Step(item, question))
     outs = [out for out in program.outs if isinstance(out, Item)]
-    for out in outs:
-        _need(out, done, steps)
+    _need(outs, done, steps)
     return Plan(steps, [], _watched(watched.values(), steps, done), _roots(program.items, done))
 
 
@@ -107,10 +106,13 @@ def _watched(derivatives: Iterable[Item], steps: list[Step], done: set[int]) -> 
     return list(found.values())
 
 
-def _need(item: Item, done: set[int], steps: list[Step]) -> None:
-    """Append the operations that lead to ``item``, in the order in which they were recorded."""
+def _need(items: Iterable[Item], done: set[int], steps: list[Step]) -> None:
+    """Append the operations that lead to ``items``, in the order in which they were recorded.
+
+    Sums over the steps of a loop are thus added to as the terms come, for all results at once.
+    """
     missing: dict[int, Item] = {}
-    waiting = [item]
+    waiting = list(items)
     while waiting:
         one = waiting.pop()
         if one.number in done or one.number in missing:

@@ -26,6 +26,20 @@ def test_a_long_chain_needs_few_temporaries():
     assert slots(c.source) == 1
 
 
+def test_a_second_result_s_sum_is_added_to_as_its_terms_come():
+    def f(x):
+        y, total = x, 0.0 * x
+        for _ in range(30):
+            y = np.sin(y) * 1.5
+            total = total + np.cos(y)
+        return np.sum(y), np.sum(total)
+
+    c = dk.compile(f)
+    c(np.ones(4))
+    assert slots(c.source) <= 3
+    assert c(np.ones(4)) == f(np.ones(4))
+
+
 def test_a_value_that_is_needed_later_keeps_its_temporary():
     def f(x):
         a = np.sin(x)
