@@ -47,6 +47,8 @@ def lost_derivative(spelling: str, rewrite: str) -> LostDerivativeError:
             f"diffkit.{scipy[0]} in place of {scipy[0]}, if it has {scipy[1]} (docs/scipy.md), or NumPy's functions",
             "dk.custom_vjp states its derivative, dk.black_box measures it; dk.stop_gradient or dk.value says that "
             "the derivative is not wanted")
+    if spelling.startswith("float(x)") and _is_percent():
+        spelling, rewrite = '"%.3f" % x', 'f"{x:.3f}" or "{:.3f}".format(x), which print a differentiated value'
     return LostDerivativeError(
         f"{spelling} would turn a differentiated value into a plain number and lose its derivative",
         rewrite,
@@ -58,6 +60,13 @@ def is_assignment() -> bool:
     """Whether the user's line that runs is ``z[…] = …``, so that z is a plain array."""
     frame = user_frame()
     return frame is not None and dis.opname[frame.f_code.co_code[frame.f_lasti]] in ("STORE_SUBSCR", "STORE_SLICE")
+
+
+def _is_percent() -> bool:
+    """Whether the user's line that runs is ``text % x``, or ``%`` of something else that wants a float."""
+    frame = user_frame()
+    return frame is not None and any(
+        step.offset == frame.f_lasti and step.argrepr in ("%", "%=") for step in dis.get_instructions(frame.f_code))
 
 
 def check_ufunc_keywords(ufunc: np.ufunc, kwargs: dict[str, Any]) -> None:

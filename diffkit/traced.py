@@ -28,6 +28,7 @@ import numpy as np
 
 from diffkit.errors import LeakedTracerError, UnknownFunctionError, UnsupportedArgumentError
 from diffkit.levels import Level
+from diffkit.printed import plain, printed
 from diffkit.refusals import check_ufunc_keywords, is_assignment, lost_derivative, unknown
 from diffkit.rules import ROWS, ufunc_keywords
 from diffkit.rules.arithmetic import (
@@ -450,10 +451,15 @@ class Traced:
     def __repr__(self) -> str:
         return f"Traced({primal(self)!r})"
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        return self.__format__("")
 
     def __format__(self, spec: str) -> str:
-        return format(primal(self), spec)
+        if self.value.dtype.kind in "fc":
+            return printed(primal(self), spec, self.ndim)
+        if self.level.is_batch:
+            return plain(primal(self), spec, self.ndim)
+        return self.level.concrete(self, lambda value: format(value, spec))  # type: ignore[no-any-return]
 
     def __copy__(self) -> Traced:
         return buffers.copied(self)  # type: ignore[no-any-return]

@@ -104,6 +104,14 @@ def test_conversions_that_lose_the_derivative_are_refused_with_the_line(method, 
     assert "Probably wanted" in str(caught.value)
 
 
+def test_what_is_printed_is_no_number_again():
+    texts = []
+    dk.grad(lambda x: [x * x, texts.append((f"{x:.3f}", str(x), f"{np.argmax(np.stack([0, x]))}"))][0])(0.7)
+    assert texts == [("0.700~", "0.7~", "1")]
+    with pytest.raises(LostDerivativeError):
+        dk.grad(lambda x: float(f"{x:.3f}") * x)(0.7)
+
+
 def test_an_unknown_function_is_refused_by_name():
     with pytest.raises(UnknownFunctionError, match=r"numpy\.packbits") as caught:
         dk.grad(lambda x: np.sum(np.packbits(x)))(np.ones(8))

@@ -19,6 +19,7 @@ FLOORS = [
     {"errors", "tree"},
     {"rules", "numeric", "quiet"},
     {"levels", "refusals", "tape", "keeping"},
+    {"printed"},
     {"traced"},
     {"buffers", "masked"},
     {"dual", "series", "recording", "arguments", "batching"},

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from diffkit.errors import UnsupportedArgumentError
 from diffkit.rules.calls import as_array, plain
 from diffkit.rules.kinds import FUNCTIONS, Flat, Linear, answers, conform, linear
 
@@ -165,6 +166,10 @@ STAIRCASE = Flat(lambda a, dtype: a.astype(dtype), name="astype_flat")
 def astype(a: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     """Another precision; to integers or booleans the function is a staircase, hence flat."""
     dtype = np.dtype(dtype)
+    if dtype.kind not in "fcbiu":
+        raise UnsupportedArgumentError(
+            f"astype({dtype}) of a differentiated value: text, dates and objects have no derivative",
+            "dk.value(x).astype(…), where it is only printed; a float or complex dtype")
     return (ASTYPE if dtype.kind in "fc" else STAIRCASE)(a, dtype=dtype)
 
 
