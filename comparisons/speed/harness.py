@@ -20,7 +20,7 @@ from diffkit import tree
 
 ROUNDS, SECONDS = 7, 0.02
 OURS = ("eager", "compiled", "numba")
-PEERS = ("JAX jit", "torch.compile", "PyTorch", "CasADi", "autograd", "MyGrad")
+PEERS = ("JAX jit", "torch.compile", "PyTorch", "CasADi", "autograd", "MyGrad", "scikit-learn")
 COLUMNS = ("hand numba", *OURS, *PEERS)
 
 

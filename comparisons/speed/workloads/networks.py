@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -116,7 +117,8 @@ def network_case(sizes: tuple[int, ...], batch: int, activation: str = "relu") -
     args = params, first, second, 3.0, x, target
     name = f"Adam {'-'.join(map(str, sizes))}, batch {batch}"
     return Case(name, step_by_hand(activation), args, step_by_diffkit(activation),
-                {"JAX jit": lambda: _jax_step(activation), "PyTorch": lambda: _torch_step(activation)}, 1e-4)
+                {"JAX jit": lambda: _jax_step(activation), "PyTorch": lambda: _torch_step(activation),
+                 "scikit-learn": lambda: _sklearn_step(sizes, batch, activation)}, 1e-4)
 
 
 def _jax_step(activation: str) -> Callable[..., Any]:
@@ -155,6 +157,27 @@ def _torch_step(activation: str) -> Callable[..., Any]:
                 for column, part in zip(new, zip(*rows)):
                     column.append(part)
         return loss.item(), new
+    return step
+
+
+def _sklearn_step(sizes: tuple[int, ...], batch: int, activation: str) -> Callable[..., Any]:
+    """``partial_fit`` of one minibatch, from the state that is given: put into the estimator, which changes it."""
+    library = importlib.import_module("sklearn.neural_network")
+    model = library.MLPClassifier(sizes[1:-1], activation=activation, alpha=0.0, batch_size=batch, shuffle=False)
+    model.partial_fit(np.zeros((batch, sizes[0]), np.float32), np.arange(batch) % sizes[-1],
+                      classes=np.arange(sizes[-1]))
+
+    def by_kind(state: Any) -> list[Any]:
+        return [part.copy() for column in zip(*state) for part in column]
+
+    def step(params: Any, first: Any, second: Any, t: float, x: Any, target: Any) -> Any:
+        values = by_kind(params)
+        model.coefs_, model.intercepts_ = values[:len(params)], values[len(params):]
+        optimizer = model._optimizer
+        optimizer.params, optimizer.ms, optimizer.vs, optimizer.t = values, by_kind(first), by_kind(second), t - 1
+        model.partial_fit(x, target.argmax(1))
+        new = [list(zip(state[:len(params)], state[len(params):])) for state in (values, optimizer.ms, optimizer.vs)]
+        return model.loss_, new
     return step
 
 
