@@ -35,13 +35,15 @@ LOGISTIC: Elementwise = elementwise(_logistic, lambda y, x: y * LOGISTIC(-x), "1
 
 
 def _weight(y: Any, own: Any, other: Any, scale: Any = None) -> Any:
-    """The share of ``own`` in the sum: logistic(own - other), 0 when own is -inf."""
+    """The share of ``own`` in the sum: logistic(own - other); of two equal infinities 1/2, or 0 where they are -inf."""
+    is_finite = not hasattr(other, "dtype") and np.isfinite(other)  # so that no two infinities meet
     own, other = (x if hasattr(x, "dtype") else y.dtype.type(x) for x in (own, other))
-    same = (own == other) & np.isinf(own)
-    difference = np.where(same, 0, own - np.where(same, 0, other))
-    if scale is not None:
-        difference = difference * scale
-    return np.where(own == -np.inf, 0, LOGISTIC(np.where(own == -np.inf, 0, difference)))
+    if is_finite:
+        difference = own - other
+    else:
+        same = (own == other) & np.isinf(own)
+        difference = np.where(same, np.minimum(own, 0), own - np.where(same, 0, other))
+    return LOGISTIC(difference if scale is None else difference * scale)
 
 
 elementwise(np.exp, lambda y, x: y, "exp(x)", REAL)

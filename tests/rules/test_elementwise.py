@@ -176,6 +176,19 @@ def test_minus_infinity_is_dead():
         assert dk.derivative(lambda a, f=f: f(a, -np.inf), 2)(1.0) == 0.0
 
 
+def test_logaddexp_with_a_number_and_with_an_array():
+    x = np.array([-np.inf, -800.0, 0.0, 800.0, np.inf])
+    for n, want in ((1, [0, 0, 0.5, 1, 1]), (2, [0, 0, 0.25, 0, 0]), (3, [0] * 5), (4, [0, 0, -0.125, 0, 0])):
+        for other in (0.0, np.zeros(5)):
+            for f in (lambda v, other=other: np.logaddexp(v, other), lambda v, other=other: np.logaddexp(other, v)):
+                assert np.array_equal(dk.derivative(f, n)(x), want)
+    for dtype in (np.float32, np.float16):
+        g = dk.derivative(lambda v: np.logaddexp(v, 0.5))(np.array([0.5, np.inf, -np.inf], dtype))
+        assert g.dtype == dtype and np.array_equal(g, [0.5, 1, 0])
+    a, b = np.array([np.inf, np.inf, -np.inf, -np.inf]), np.array([np.inf, -np.inf, -np.inf, np.inf])
+    assert np.array_equal(dk.vjp(np.logaddexp, a, b)[1](np.ones(4)), [[0.5, 1, 0, 0], [0.5, 0, 0, 1]])
+
+
 # --- definitions -----------------------------------------------------------------------------------------
 
 X = np.array([0.33, -1.71, 2.62, -0.43, 1.23])
