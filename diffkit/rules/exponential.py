@@ -35,7 +35,7 @@ LOGISTIC: Elementwise = elementwise(_logistic, lambda y, x: y * LOGISTIC(-x), "1
 
 
 def _weight(y: Any, own: Any, other: Any, scale: Any = None) -> Any:
-    """The share of ``own`` in the sum: logistic(own - other); of two equal infinities 1/2, or 0 where they are -inf."""
+    """The share of ``own`` in the sum: logistic(own - other); of equal infinities 1/2, 0 where they are -inf."""
     is_finite = not hasattr(other, "dtype") and np.isfinite(other)  # so that no two infinities meet
     own, other = (x if hasattr(x, "dtype") else y.dtype.type(x) for x in (own, other))
     if is_finite:
