@@ -379,8 +379,14 @@ class Traced:
     item = _conversion(operator.methodcaller("item"), "x.item()",
                        "x[0], or x.reshape(()) for an array of one element")
     tobytes = _conversion(operator.methodcaller("tobytes"), "x.tobytes()", "dk.value(x).tobytes()")
-    view = _conversion(operator.methodcaller("view"), "x.view()",
-                       "x.astype(dtype), x.real, x.imag or x.reshape(shape)")
+
+    def view(self, dtype: Any = None, type: Any = None) -> Any:
+        """The same array by another name; as another type its bits would be looked at."""
+        if type in (None, np.ndarray) and (dtype in (None, np.ndarray) or np.dtype(dtype) == self.dtype):
+            return self[...]
+        if self.level.is_buffers or self.dtype.kind in "biu":
+            return np.asarray(self.__array__()).view(dtype)
+        raise lost_derivative(f"x.view({dtype})", "x.astype(dtype), x.real, x.imag or x.reshape(shape)")
 
     # --- questions of shape and dtype: answered, never recorded ---------------------------
     @property
@@ -443,7 +449,7 @@ class Traced:
         return int(rounded) if digits is None else rounded
 
     def __contains__(self, item: Any) -> bool:
-        return bool(FUNCTIONS[np.any](self == item))
+        return bool(FUNCTIONS[np.any](np.equal(self, item)))
 
     __hash__ = _conversion(hash, "hash(x), as a dict, a set or a cache does,",
                            "key the cache by something that is not differentiated")

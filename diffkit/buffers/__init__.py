@@ -10,6 +10,7 @@ NumPy's protocols hand diffkit ufuncs, functions and operators.  They do not han
 ``aliases``    ordinary traced values that share memory, until one is written to
 ``writes``     assignment and everything else that changes an array in place
 ``functions``  the gate of NumPy's functions; those that write (``np.copyto``, ``np.put``, …)
+``viewing``    those that share memory in ways of their own (``np.einsum``, ``np.broadcast_arrays``, …)
 ``creation``   the replacements: ``np.array``, ``np.zeros``, …
 ``brackets``   ``np.r_``, ``np.c_``, ``np.vectorize``
 
@@ -25,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from diffkit import traced, tree
+from diffkit.buffers import viewing
 from diffkit.buffers.aliases import link
 from diffkit.buffers.brackets import Joined, vectorize_call
 from diffkit.buffers.creation import CREATORS, LISTERS, copied, creator, lister, made, pack
@@ -61,6 +63,7 @@ __all__ = [
     "flat",
     "fresh", "handle", "has_identity", "is_handle", "is_running", "lend", "link", "made", "overwrite", "pack",
     "plainly", "refuse_plain", "run", "setitem", "settle", "snapshot", "ufunc_at", "ufunc_out", "vectorize_call",
+    "viewing",
 ]
 
 

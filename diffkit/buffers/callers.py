@@ -52,13 +52,18 @@ def in_polynomials(depth: int) -> bool:
 def is_called_as(name: str, depth: int) -> bool:
     """Whether the function ``depth`` frames up stands at a call of ``name``."""
     frame = sys._getframe(depth + 1)
-    key = frame.f_code, frame.f_lasti
+    names = names_called(frame.f_code, frame.f_lasti)
+    return name in (frame.f_code.co_names + frame.f_code.co_varnames if names is None else names)
+
+
+def names_called(code: CodeType, offset: int) -> frozenset[str] | None:
+    """The names that the call at an instruction may go by; None where positions were not compiled in."""
+    key = code, offset
     if key not in _called:
         if len(_called) > _LIMIT:  # code objects come and go in an interactive session
             _called.clear()
         _called[key] = _names_called(*key)
-    names = _called[key]
-    return name in (key[0].co_names + key[0].co_varnames if names is None else names)
+    return _called[key]
 
 
 def _names_called(code: CodeType, offset: int) -> frozenset[str] | None:

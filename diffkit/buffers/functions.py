@@ -20,21 +20,24 @@ from diffkit.buffers.store import FLAT
 from diffkit.buffers.writes import overwrite, prepare, refuse_plain, setitem, write_flat
 from diffkit.errors import UnsupportedArgumentError
 from diffkit.refusals import unknown
-from diffkit.rules.kinds import FUNCTIONS, answers
+from diffkit.rules.kinds import FUNCTIONS, Rule, answers
 from diffkit.rules.roots import carry
 from diffkit.rules.writing import SETITEM, in_order
 from diffkit.traced import Traced, array, layout, plain_index
 
 #: Functions that give a view of their first argument where NumPy can (else a copy).
-VIEWS: frozenset[Any] = frozenset([
+VIEWS: set[Any] = {
     np.reshape, np.ravel, np.transpose, np.matrix_transpose, np.swapaxes, np.moveaxis, np.rollaxis, np.squeeze,
     np.expand_dims, np.flip, np.fliplr, np.flipud, np.rot90, np.diagonal, np.diag, np.broadcast_to, np.split,
-    np.array_split, np.hsplit, np.vsplit, np.dsplit, np.real, np.imag, np.real_if_close, np.trim_zeros,
+    np.array_split, np.hsplit, np.vsplit, np.dsplit, np.real, np.imag, np.real_if_close,
     np.atleast_1d, np.atleast_2d, np.atleast_3d, np.linalg.matrix_transpose, np.linalg.diagonal, FLAT,
-    *(getattr(np, name) for name in ("unstack", "permute_dims") if hasattr(np, name))])
+    *(getattr(np, name) for name in ("unstack", "permute_dims") if hasattr(np, name))}
 WRITERS: dict[Any, Callable[..., None]] = {}
-#: zeros_like and its kin, filled by ``creation``; NotImplemented where a plain array is wanted.
+#: Functions answered before handles are read (zeros_like and its kin, those of ``viewing``); they
+#: say NotImplemented where the rule is wanted, or a plain array.
 LIKES: dict[Any, Callable[..., Any]] = {}
+#: What ``transforms.equalities`` wants to hear of: functions that ask whether values are equal.
+QUESTIONS: dict[Any, Callable[[Any, Any, Any], None]] = {}
 _out_positions: dict[Any, int] = {}
 
 
@@ -62,8 +65,6 @@ def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
             return func(*args)
         first = args[0] if args else None
         if is_view and type(first) is Traced and first.level is BUFFERS:
-            if func in (np.atleast_1d, np.atleast_2d, np.atleast_3d) and len(args) > 1:
-                return tuple(func(arg) for arg in args)
             return view(first, func, tuple(_read(arg) for arg in args[1:]), {k: _read(v) for k, v in kwargs.items()})
         args = tuple(_read(arg) for arg in args)
         kwargs = {name: _read(value) for name, value in kwargs.items()}
@@ -72,7 +73,11 @@ def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     answer = FUNCTIONS.get(func)
     if answer is None:
         return unknown(func)
+    if kwargs and isinstance(answer, Rule) and _holds_traced(tuple(kwargs.values())):
+        args, kwargs = _by_position(func, args, kwargs)
     result = answer(*args, **kwargs)
+    if func in QUESTIONS:
+        QUESTIONS[func](args, kwargs, result)
     if is_view:
         return _connected(result, func, args, kwargs)
     kind = type(result)
@@ -81,6 +86,16 @@ def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     if kind is list or kind is tuple:
         return kind(_apart(part, args) if type(part) is Traced else part for part in result)
     return result
+
+
+def _by_position(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``np.argmax(a=x)`` as ``np.argmax(x)``: a row's operands are positional."""
+    kwargs = dict(kwargs)
+    for name, parameter in list(inspect.signature(func).parameters.items())[len(args):]:
+        if not _holds_traced(tuple(kwargs.values())):
+            break
+        args = (*args, kwargs.pop(name, parameter.default))
+    return args, kwargs
 
 
 def _out_position(func: Any) -> int:

@@ -17,6 +17,7 @@ import weakref
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from diffkit.errors import MutationError, UnsupportedArgumentError
 from diffkit.rules.kinds import Rule
@@ -24,7 +25,7 @@ from diffkit.rules.writing import in_place
 from diffkit.traced import Traced, apply, layout
 
 _WHOLE = slice(None)
-_READ_ONLY = (np.diagonal, np.diag, np.broadcast_to, np.linalg.diagonal)
+_READ_ONLY = (np.diagonal, np.diag, np.broadcast_to, np.linalg.diagonal, sliding_window_view)
 
 
 class Store:

@@ -172,7 +172,7 @@ def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
         return filt[tuple(slice(0, n) for n in kept.shape)]
     inside = kept[kept > 0]
     first = np.array(np.unravel_index(inside[0] - 1, shape)) - np.array(np.argwhere(kept)[0])
-    return GETITEM(filt, index=tuple(slice(int(s), int(s) + n) for s, n in zip(first, kept.shape)))
+    return filt[tuple(slice(int(s), int(s) + n) for s, n in zip(first, kept.shape))]
 
 
 @answers(sliding_window_view)

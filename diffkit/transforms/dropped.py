@@ -38,7 +38,7 @@ def _trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
     if sys._getframe(3).f_code.co_filename == _POLY1D:
         zeros = np.flatnonzero(primal(filt))
         _refuse_moving(filt[:zeros[0] if zeros.size else None])
-    return NotImplemented
+    return _trimmed(filt, trim, axis)
 
 
 def _refuse_moving(x: Any) -> None:
@@ -76,5 +76,6 @@ def _derivatives(level: Any, x: Traced) -> list[Any]:
     return level.coefficients(x) if isinstance(level, SeriesLevel) else [1]  # who knows
 
 
+_trimmed = LIKES[np.trim_zeros]
 LIKES[np.trim_zeros] = _trim_zeros
 traced.check_equality = check_equality
