@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from diffkit import tree
-from diffkit.compiling.emit import _INFIX, Emitter
+from diffkit.compiling.emit import Emitter
 from diffkit.compiling.native.calls import routine_of
 from diffkit.compiling.native.chunks import WHOLE, Chunk, connect, cut, split
 from diffkit.compiling.native.layout import Layout
@@ -34,6 +34,7 @@ from diffkit.compiling.optimise import uniform
 from diffkit.compiling.plan import WRITES, Plan, _write_in_place, order, takes_out
 from diffkit.compiling.program import Item, Program
 from diffkit.compiling.recording import Refused
+from diffkit.compiling.wording import INFIX
 
 #: Operations of machine code in a row, beyond which LLVM would take longer than the program is worth.
 MOST_OPERATIONS = 20_000
@@ -298,7 +299,7 @@ class NativeEmitter(Emitter):
             where = " x ".join(map(str, stage.domain)) or "numbers"
             lines.append(f"# {name}, over {where}:")
             for job in stage.jobs:
-                lines.append(self._comment("#     " + self._job_text(job), job.item.line))
+                lines.append(self.commented("#     " + self._job_text(job), job.item.line))
         return lines
 
     def _job_text(self, job: Job) -> str:
@@ -313,8 +314,8 @@ class NativeEmitter(Emitter):
             sign = {"setitem": "=", "add_at": "+="}.get(item.rule.name, "-=")
             first = "" if job.in_place else f"{self._label(item)} = {args[0]}; "
             return f"{first}{self._label(item)}[{self.index(item.params['index'])}] {sign} {args[1]}"
-        if item.rule in _INFIX and item.rule.name not in ("power", "absolute"):
-            return f"{self._label(item)} = {_INFIX[item.rule].format(*args)}"
+        if item.rule in INFIX and item.rule.name not in ("power", "absolute"):
+            return f"{self._label(item)} = {INFIX[item.rule].format(*args)}"
         if item.rule.name == "getitem":
             return f"{self._label(item)} = {args[0]}[{self.index(item.params['index'])}]"
         params = [f"{key}={self.literal(value)}" for key, value in item.params.items()]

@@ -23,14 +23,14 @@ from typing import Any
 import numpy as np
 
 from diffkit.compiling.branches import slot_pool
-from diffkit.compiling.emit import Emitter
 from diffkit.compiling.numbers import floats_of
 from diffkit.compiling.plan import WRITES, order, plan
 from diffkit.compiling.program import STILL, Item, Program
 from diffkit.compiling.rolling.loops import Loop
+from diffkit.compiling.steps import Steps
 
 
-def source_of(outer: Emitter, item: Item) -> list[str]:
+def source_of(outer: Steps, item: Item) -> list[str]:
     """Write the loop's function beside the program, and return the lines that call it."""
     loop = item.rule
     assert type(loop) is Loop
@@ -38,31 +38,24 @@ def source_of(outer: Emitter, item: Item) -> list[str]:
     outer.loops += LoopEmitter(outer, loop, name).lines
     results = [outer.name(result) for pairs in (loop.lasts, loop.lists) for _, result in pairs]
     given = ", ".join(map(outer.name, item.args))
-    return [outer._comment(f"{', '.join(results)}{',' * (len(results) == 1)} = {name}({given})", item.line)]
+    return [outer.commented(f"{', '.join(results)}{',' * (len(results) == 1)} = {name}({given})", item.line)]
 
 
-class LoopEmitter(Emitter):
+class LoopEmitter(Steps):
     """Writes one loop, into the namespace of the program."""
 
-    def __init__(self, outer: Emitter, loop: Loop, name: str) -> None:
+    def __init__(self, outer: Steps, loop: Loop, name: str) -> None:
         self.loop = loop
         self.title = name
-        self.program = loop.program
-        self.owned = owned(loop, self.program)
-        self.plan = plan(self.program, frozenset(item.number for item in self.owned))
-        self.floats = floats_of(self.plan, [], loop.carried) if outer.may_be_floats else frozenset()
-        self.may_be_floats = outer.may_be_floats
-        self.namespace = outer.namespace
-        self.loops = []
-        self.lines = []
-        self._objects = outer._objects
-        self._numbers = {}
-        self._raw = {}
-        self._conversions = []
+        program = loop.program
+        self.owned = owned(loop, program)
+        arranged = plan(program, frozenset(item.number for item in self.owned))
+        floats = floats_of(arranged, [], loop.carried) if outer.may_be_floats else frozenset()
+        super().__init__(program, arranged, outer.namespace, outer._objects,
+                         {item.number: f"v{item.number}" for item in loop.inputs}, floats, outer.may_be_floats)
+        self.lines: list[str] = []
         self._before: list[str] = []
         self._changing = {before.number for before, _ in loop.carried}
-        self._names = {item.number: f"v{item.number}" for item in loop.inputs}
-        self._is_quiet = False
         self._write_loop()
 
     def raw(self, item: Item) -> str:

@@ -1,0 +1,76 @@
+"""The lines of a plan's steps, for a program and for one turn of a loop."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from diffkit.compiling import numbers
+from diffkit.compiling.plan import WRITES, Plan, Step
+from diffkit.compiling.program import STILL, STRONG_FLOAT, Item, Program
+from diffkit.compiling.recording import Question, answer_key
+from diffkit.compiling.rolling.loops import RESULT, Loop
+from diffkit.compiling.wording import Wording
+
+
+class Steps(Wording):
+    """Writes steps in order, and changes the error state where NumPy's warnings would differ.
+
+    ``floats`` are the numbers of items that are computed as Python's floats.
+    """
+
+    def __init__(self, program: Program, plan: Plan, namespace: dict[str, Any], objects: dict[int, str],
+                 names: dict[int, str], floats: frozenset[int], may_be_floats: bool) -> None:
+        super().__init__(namespace, objects, floats, names)
+        self.program = program
+        self.plan = plan
+        self.may_be_floats = may_be_floats
+        self.loops: list[str] = []
+        self._numbering = {id(question): i for i, (_, question) in enumerate(program.questions)}
+        self._is_quiet = False
+
+    def _mode(self, is_quiet: bool) -> list[str]:
+        if is_quiet == self._is_quiet:
+            return []
+        self._is_quiet = is_quiet
+        return ["token = silence()"] if is_quiet else ["restore(token)", "token = None"]
+
+    def _step(self, step: Step) -> list[str]:
+        item = step.item
+        if item.number in self.floats:
+            return self._float(item)
+        if type(item.rule) is Loop:
+            from diffkit.compiling.rolling.source import source_of  # whose emitter is this one
+            return source_of(self, item)
+        if item.rule is RESULT:
+            return []
+        lines = self._mode(item.quiet) if item.rule not in STILL else []
+        out = None if step.slot is None else f"b{step.slot}"
+        name = self.name(item)
+        if item.rule in WRITES:
+            return lines + self.written(step, name, out)
+        return [*lines, self.commented(f"{name} = {self.expression(item, out)}", item.line)]
+
+    def _float(self, item: Item) -> list[str]:
+        """A number in Python's arithmetic, which knows no error state."""
+        text = numbers.expression(self, item)
+        if item.rule is STRONG_FLOAT:
+            self._raw[item.number] = text
+            return []
+        lines, self._conversions = self._conversions, []
+        return [*lines, self.commented(f"{self.raw(item)} = {text}", item.line)]
+
+    def _question(self, item: Item, question: Question) -> list[str]:
+        number = self._numbering[id(question)]
+        name = self.raw(item) if question.ask is bool and item.number in self.floats else self.name(item)
+        give_back = "give(slots); " if self.plan.slots else ""
+        if question.ask is bool:
+            test = f"not {name}" if question.answer else name
+            leave = f"return {number}, {not question.answer}"
+        elif type(question.answer) is int and question.ask in (int, operator.index):
+            test, leave = f"(a := int({name})) != {question.answer}", f"return {number}, a"
+        else:
+            ask = self.constant(question.ask)
+            test = f"({self.constant(answer_key)}(a := {ask}({name})) != {self.constant(question.key)})"
+            leave = f"return {number}, a"
+        return [self.commented(f"if {test}: {give_back}{leave}", question.line)]
