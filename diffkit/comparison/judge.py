@@ -21,6 +21,7 @@ import numpy as np
 from diffkit.comparison.guard import within
 from diffkit.comparison.methods import NUMERIC, RULES, USER, Witness
 from diffkit.comparison.problem import Array, Problem
+from diffkit.comparison.roughness import Rough, roughness, supported
 from diffkit.comparison.second_look import confirmed_by_f
 from diffkit.comparison.stairs import stairs
 from diffkit.comparison.ties import Ties, ties
@@ -62,6 +63,8 @@ class Judgement:
     #: Kinks that show only where several inputs move together (``ties``); the slopes beside x are ``left`` to
     #: ``right``.
     tied: Array
+    #: Where a method was refuted through the noise of a rough f: that noise, else NaN.
+    noise: Array | None = None
 
     def any_wrong(self) -> bool:
         """Whether some method is wrong at some entry."""
@@ -85,7 +88,7 @@ def judge(problem: Problem, witnesses: Sequence[Witness], referee: Witness | Non
     live = finite & (words != JUMP) & (words != VERTICAL)
     seen = functools.cache(lambda: _loss(problem, rounding))
     reference, wrong, undecided = _by_majority(problem, ran, live)
-    source, doubted = "", none
+    source, doubted, noise = "", none, None
     exact = None if referee is None else referee.value
     if exact is not None:
         held = live & np.isfinite(exact) & (words != KINK)
@@ -114,12 +117,29 @@ def judge(problem: Problem, witnesses: Sequence[Witness], referee: Witness | Non
     if kinked.any():
         reference = np.where(kinked, (left + right) / 2, reference)
         undecided = undecided & ~kinked
-        wrong = {w.method: np.where(kinked, _outside(problem, w, left, right), wrong[w.method]) for w in ran}
+        slack = _slack(differences, referee, shape)
+        wrong = {w.method: np.where(kinked, _outside(problem, w, left, right, slack), wrong[w.method]) for w in ran}
     if differences is not None and (words == STAIRCASE).any():
         flat = (words == STAIRCASE) & _flat(ran, shape)
         reference = np.where(flat, 0.0, reference)
         wrong = _on_stairs(ran, differences, wrong, flat)
         undecided = undecided & ~flat
+    sharp = {name: mask & undecided & (words == "ok") for name, mask in wrong.items()}
+    if any(mask.any() for mask in sharp.values()):
+        grain = within(problem, lambda at: supported(at, ran, sharp), lambda _: {}, _PATIENCE)
+        heard = np.any([none, *grain.values()], axis=0)
+        wrong = {name: mask & ~heard for name, mask in wrong.items()}
+        undecided, words = undecided & ~heard, np.where(heard, NOISY, words)
+    accused = np.any(list(wrong.values()), axis=0) if wrong else none
+    open_to_f = live & np.isin(words, (STAIRCASE, NOISY)) & ((accused & undecided) | _alone(ran, differences, shape))
+    rough = _rough(problem, ran, open_to_f)
+    if rough is not None:
+        wrong = {name: np.where(open_to_f, rough.refuted.get(name, none), mask) for name, mask in wrong.items()}
+        undecided = undecided & ~open_to_f
+        refuted = open_to_f & np.any(list(wrong.values()), axis=0)
+        reference = np.where(refuted, rough.slope, reference)
+        noise = np.where(refuted, rough.noise, np.nan)
+        words = np.where(open_to_f & (refuted | ~_all_zero(ran, shape)), NOISY, words)
     for steep in (referee, differences):
         if steep is not None and steep.value is not None:
             reference = np.where(words == VERTICAL, steep.value, reference)
@@ -127,7 +147,7 @@ def judge(problem: Problem, witnesses: Sequence[Witness], referee: Witness | Non
         words, left, right = (np.where(tied, new, old) for new, old in (
             (KINK, words), (found.low, left), (found.high, right)))
     words = np.where(finite, words, "nonfinite")
-    verdict = Judgement(reference, source, wrong, undecided, none, none, words, left, right, doubted, tied)
+    verdict = Judgement(reference, source, wrong, undecided, none, none, words, left, right, doubted, tied, noise)
     plain = live & (words != KINK) & ~((words == STAIRCASE) & _flat(ran, shape))
     verdict.unresolved = plain & _unresolved(problem, ran, verdict, exact)
     verdict.ill = plain & _ill_conditioned(problem, ran, verdict, exact)
@@ -184,7 +204,7 @@ def _without_saturated(problem: Problem, ran: Sequence[Witness], differences: Wi
     Only beside inputs that do move f: where nothing moves it, stairs too fine to be told from a slope are likelier.
     Where it was not seen the word stays.
     """
-    if differences is None or not (words == STAIRCASE).any() or _flat(ran, words.shape).all():
+    if differences is None or not (words == STAIRCASE).any():
         return words
     still = (words == STAIRCASE) & (np.asarray(differences.value) == 0) & _flat(ran, words.shape)
     if not still.any():
@@ -202,13 +222,45 @@ def _tied(problem: Problem, ran: Sequence[Witness], live: Array, wrong: dict[str
     return within(problem, lambda at: ties(at, ran, disputed, wrong), lambda _: None, _PATIENCE)
 
 
-def _outside(problem: Problem, witness: Witness, left: Array, right: Array) -> Array:
+def _rough(problem: Problem, ran: Sequence[Witness], disputed: Array) -> Rough | None:
+    """Whether f's own noise explains what nobody else decides."""
+    if not disputed.any():
+        return None
+    return within(problem, lambda at: roughness(at, ran, disputed), lambda _: None, _PATIENCE)
+
+
+def _alone(ran: Sequence[Witness], differences: Witness | None, shape: tuple[int, int]) -> Array:
+    """Where differences abstain, or claim next to nothing, and one family is left."""
+    others = {w.family if w.family != USER else w.method for w in ran if w.family != NUMERIC}
+    if differences is None or len(others) != 1:
+        return np.zeros(shape, bool)
+    return np.asarray(~(np.asarray(differences.claim) <= 0.1 * np.abs(np.asarray(differences.value))))
+
+
+def _all_zero(ran: Sequence[Witness], shape: tuple[int, int]) -> Array:
+    """Where everybody but differences says zero."""
+    said = [np.asarray(w.value) == 0 for w in ran if w.family != NUMERIC]
+    return np.asarray(np.all(said, axis=0)) if said else np.zeros(shape, bool)
+
+
+def _slack(differences: Witness | None, referee: Witness | None, shape: tuple[int, int]) -> Array:
+    """How far off the slopes beside a kink may be: what differences claim beyond the gap between them."""
+    exact = referee is not None and referee.ran
+    if exact or differences is None or differences.left is None or differences.right is None:
+        return np.zeros(shape)
+    value = np.asarray(differences.value)
+    with np.errstate(all="ignore"):
+        half = np.fmax(np.abs(differences.left - value), np.abs(differences.right - value))
+        return np.asarray(np.nan_to_num(np.maximum(differences.claim - half, 0.0), nan=0.0, posinf=0.0))
+
+
+def _outside(problem: Problem, witness: Witness, left: Array, right: Array, slack: Array) -> Array:
     """Where a value at a kink lies on neither side nor between."""
     assert witness.value is not None
     value = witness.value
     if witness.claim is not None and not witness.exact:
         return np.zeros(value.shape, bool)
-    allowed = own_error(problem, witness, STRANGERS) + 1e-9 * np.maximum(np.abs(left), np.abs(right))
+    allowed = own_error(problem, witness, STRANGERS) + 1e-9 * np.maximum(np.abs(left), np.abs(right)) + slack
     with np.errstate(all="ignore"):
         if np.iscomplexobj(value) or np.iscomplexobj(left):
             return np.asarray(~(np.abs(value - left) + np.abs(value - right) <= np.abs(left - right) + 2 * allowed))
@@ -255,6 +307,11 @@ def _by_majority(problem: Problem, ran: Sequence[Witness], live: Array) -> tuple
     return reference, wrong, undecided
 
 
+def _abstains(w: Witness) -> Array | bool:
+    """Where differences give no number: that contradicts nobody."""
+    return False if w.claim is None or w.exact else np.isnan(np.asarray(w.value)) & ~np.isfinite(w.claim)
+
+
 def _by_referee(problem: Problem, ran: Sequence[Witness], referee: Array, held: Array,
                 seen: Callable[[], Array | None]) -> dict[str, Array]:
     """Who misses 50 digits by more than rounding can explain."""
@@ -268,7 +325,7 @@ def _by_referee(problem: Problem, ran: Sequence[Witness], referee: Array, held: 
         if missed.any():  # differences see f as rounding leaves it: they need the excuse as well
             loss = seen()
             if loss is not None:
-                missed &= apart > allowed + loss_share(w) * loss
+                missed &= apart > allowed + loss_share(problem, w) * loss
             elif w.family == USER:  # a stranger's algorithm may lose a little more; not a tenth of the entry
                 grey = own_error(problem, w, STRANGERS)
                 missed &= (apart > grey) | (apart > 0.1 * np.abs(referee))
@@ -285,7 +342,7 @@ def _excused(ran: Sequence[Witness], reference: Array, loss: Array | None) -> di
     """Without a referee: what shaken operands explain is nobody's error."""
     with np.errstate(all="ignore"):
         return {w.method: np.zeros(reference.shape, bool) if loss is None else
-                np.abs(w.value - reference) <= loss_share(w) * loss for w in ran}
+                np.abs(w.value - reference) <= loss_share(problem, w) * loss for w in ran}
 
 
 def _flat(ran: Sequence[Witness], shape: tuple[int, int]) -> Array:
@@ -344,6 +401,8 @@ def _ill_conditioned(problem: Problem, ran: Sequence[Witness], verdict: Judgemen
     """Entries where no method is wrong and yet fewer than six digits are right (two in float32)."""
     ill = np.zeros(verdict.reference.shape, bool)
     lost = 1e-6 if not problem.low_precision else 1e-2
+    claimed = sum((np.where(verdict.reference == w.value, np.nan_to_num(w.claim, nan=np.inf), 0.0) for w in ran
+                   if w.claim is not None and not w.exact), np.zeros(ill.shape))
     with np.errstate(all="ignore"):
         for w in ran:
             if not w.exact or w.value is None or w.claim is not None:
@@ -371,5 +430,7 @@ def digits(problem: Problem, witness: Witness, verdict: Judgement, referee: Arra
         found = np.clip(-np.log10(relative), 0.0, _FULL_DIGITS) + 0.0
     found = np.where(np.isnan(relative), 0.0, found)
     silent = np.zeros(found.shape, bool) if witness.claim is None else ~np.isfinite(witness.claim)
+    # A formula of its own that is excused by what f resolves has no digits to count.
+    silent |= (gap <= resolution(problem, witness)) & (found < 3)
     judged = np.isfinite(referee) & ~silent & np.isin(verdict.words, ("ok", "one-sided", NOISY, STAIRCASE))
     return np.where(judged, found, np.nan)

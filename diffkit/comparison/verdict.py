@@ -14,7 +14,7 @@ PIECEWISE-CONSTANT    None   the code's derivative is 0, f moves in steps
 KINK                  True   one-sided slopes differ, by one input or by several at once; every method is within them
 CHAOTIC               None   tangents grow from step to step: no two runs in floating point can agree
 ILL-CONDITIONED       None   nobody is wrong, and rounding has eaten the digits
-NOISY                 None   nobody is wrong, and f's own noise hides whether anybody is right
+NOISY                 None   f's own noise, or its grain, explains what methods say; and hides whether they are right
 AGREE-BUT-UNRESOLVED  True   no contradiction, but some entries are below what can be resolved
 AGREE                 True   every entry is confirmed by two independent families
 ===================== ====== ===================================================================
@@ -111,7 +111,7 @@ def pronounce(problem: Problem, witnesses: Sequence[Witness], judged: Judgement,
     special = _special(problem, witnesses, judged)
     findings += special
     ran = [w for w in witnesses if w.ran]
-    count = len({w.family if w.family != USER else w.method for w in ran})
+    count = len({w.family if w.family != USER else w.method for w in ran if _says_something(w)})
     count += judged.source == "referee"
     kinds = {finding.kind for finding in special}
     if accused:
@@ -142,6 +142,13 @@ def pronounce(problem: Problem, witnesses: Sequence[Witness], judged: Judgement,
     with_referee = f"with the {places}-digit referee" if judged.source == "referee" else "with each other"
     tail = _worst_digits(digits, ran)
     return Verdict("AGREE", True, f"{named} agree {with_referee} {entries}{tail}", tuple(findings))
+
+
+def _says_something(w: Witness) -> bool:
+    """Whether differences claim anything, if only what kind of point it is."""
+    if w.claim is None or w.words is None or w.exact:
+        return True
+    return bool((np.isfinite(w.claim) | np.isin(w.words, (JUMP, VERTICAL, NOISY))).any())
 
 
 def _worst_digits(digits: dict[str, Array | None], ran: Sequence[Witness]) -> str:
@@ -208,11 +215,15 @@ def _wrong(problem: Problem, witnesses: Sequence[Witness], judged: Judgement) ->
         if mask is None or not mask.any() or w.value is None:
             continue
         pattern = name_pattern(problem, w.value, judged.reference, mask)
+        blurred = np.zeros(mask.shape, bool) if judged.noise is None else mask & np.isfinite(judged.noise)
         with np.errstate(all="ignore"):
             size = np.where(judged.reference != 0, np.abs(judged.reference), 1)
             relative = np.nan_to_num(np.abs(w.value - judged.reference) / size, nan=np.inf, posinf=np.inf)
         worst = np.unravel_index(int(np.argmax(np.where(mask, relative, -1))), mask.shape)
         kept = max(0.0, -float(np.log10(max(relative[worst], 1e-300)))) if np.isfinite(relative[worst]) else 0.0
+        if blurred.any():  # through noise no pattern is exact
+            ratio = w.value[worst] / judged.reference[worst]
+            pattern = f"about {number(ratio, 2)} times the right value" if np.isfinite(ratio) and ratio else ""
         entries, count = _places(problem, mask)
         says = f"{w.method} says {_shown(w.value[worst], relative[worst])} where " \
                f"{_authority(judged, worst)} says {_shown(judged.reference[worst], relative[worst])}"
@@ -239,6 +250,8 @@ def _shown(value: object, relative: float) -> str:
 def _authority(judged: Judgement, where: tuple[np.intp, ...]) -> str:
     if judged.source == "referee" and not judged.doubted[where]:
         return "the referee"
+    if judged.noise is not None and np.isfinite(judged.noise[where]):
+        return "evaluations of f"
     if judged.source not in ("", "referee"):
         return judged.source
     return "another method" if judged.undecided[where] else "the majority"
@@ -281,7 +294,10 @@ def _disagree(problem: Problem, findings: list[Finding], judged: Judgement,
         if right and judged.source == "referee" else f" ({_join(right)} stand{'s' * (len(right) == 1)} against it)" \
         if right else ""
     verb = "is" if len(accused) == 1 else "are"
-    return Verdict("DISAGREE", False, f"{names} {verb} wrong{behind}: {'; '.join(f.text for f in accused)}",
+    hidden = ""
+    if judged.noise is not None and np.isfinite(judged.noise).any():
+        hidden = f"; f is noisy, and noise of its level, {number(np.nanmax(judged.noise), 1)}, can't explain that"
+    return Verdict("DISAGREE", False, f"{names} {verb} wrong{behind}: {'; '.join(f.text for f in accused)}{hidden}",
                    tuple(findings))
 
 
