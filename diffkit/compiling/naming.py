@@ -40,6 +40,7 @@ class Names:
         self._objects = objects
         self._names = names
         self._raw: dict[int, str] = {}
+        self._hold: dict[int, int] = {}
         self._conversions: list[str] = []
 
     def name(self, item: Item) -> str:
@@ -70,6 +71,10 @@ class Names:
                 self._conversions.append(f"{known} = float({self.name(item)})")
             self._raw[item.number] = known
         return known
+
+    def hold(self, item: Item) -> int:
+        """How tightly a float's text holds together."""
+        return self._hold.get(item.number, numbers.WHOLE)
 
     def operand(self, arg: Item, item: Item) -> str:
         """An operand of an array's operation, for which a Python float will do beside float64."""

@@ -29,8 +29,11 @@ from diffkit.rules.trigonometric import SECH2
 
 COMPARED: dict[Any, str] = {np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">=",
                             np.equal: "==", np.not_equal: "!="}
-_INFIX = {ADD: "{} + {}", SUBTRACT: "{} - {}", MULTIPLY: "{} * {}", DIVIDE: "{} / {}", NEGATIVE: "-{}",
-          POSITIVE: "{}", ABSOLUTE: "abs({})", TABLE["square"]: "{0} * {0}"}
+#: How tightly the parts of an expression hold together.
+COMPARISON, SUM, PRODUCT, SIGN, WHOLE = range(5)
+_INFIX = {ADD: ("+", SUM), SUBTRACT: ("-", SUM), MULTIPLY: ("*", PRODUCT), DIVIDE: ("/", PRODUCT)}
+_SQUARE = TABLE["square"]
+_WRITTEN = {*_INFIX, NEGATIVE, POSITIVE, ABSOLUTE, _SQUARE}
 #: Fewer operations than this are not worth a conversion.
 FEWEST = 4
 
@@ -55,6 +58,9 @@ class Source(Protocol):
 
     def raw(self, item: Item) -> str:
         """A number as Python's float."""
+
+    def hold(self, item: Item) -> int:
+        """How tightly the text of that holds together."""
 
     def name(self, item: Item) -> str:
         """A value as NumPy's."""
@@ -99,7 +105,7 @@ def could_be_float(item: Item) -> bool:
     if item.value.dtype == np.bool_:
         return ufunc_of(item.rule) in COMPARED
     return item.value.dtype == np.float64 and (
-        item.rule is STRONG_FLOAT or item.rule in _INFIX or item.rule in _CALLED)
+        item.rule is STRONG_FLOAT or item.rule in _WRITTEN or item.rule in _CALLED)
 
 
 def floats_of(plan: Plan, outs: list[Any], carried: Sequence[tuple[Item, Item]] = ()) -> frozenset[int]:
@@ -139,19 +145,31 @@ def literal(value: Any) -> str:
     return (repr(number) if math.copysign(1.0, number) > 0 else f"({number!r})") if math.isfinite(number) else ""
 
 
-def expression(source: Source, item: Item) -> str:
-    """The source that computes a float."""
-    if item.rule is ENTRY:
-        return f"{source.name(item.args[0])}[{item.params['position']}]"
-    if item.rule is GETITEM:
-        return f"{source.name(item.args[0])}.item({source.index(item.params['index']).rstrip(',')})"
-    args = [source.raw(arg) for arg in item.args]
-    if item.rule in _INFIX:
-        return _INFIX[item.rule].format(*args)
-    if item.rule is STRONG_FLOAT:
-        return args[0]
-    compared = COMPARED.get(ufunc_of(item.rule))
+def expression(source: Source, item: Item) -> tuple[str, int]:
+    """The source that computes a float, and how tightly it holds together."""
+    rule = item.rule
+    if rule is ENTRY:
+        return f"{source.name(item.args[0])}[{item.params['position']}]", WHOLE
+    if rule is GETITEM:
+        return f"{source.name(item.args[0])}.item({source.index(item.params['index']).rstrip(',')})", WHOLE
+    if rule is STRONG_FLOAT or rule is POSITIVE:
+        return source.raw(item.args[0]), source.hold(item.args[0])
+
+    def operand(position: int, least: int) -> str:
+        arg = item.args[position]
+        return source.raw(arg) if source.hold(arg) >= least else f"({source.raw(arg)})"
+
+    if rule in _INFIX:  # operators of one rank go from left to right
+        sign, rank = _INFIX[rule]
+        return f"{operand(0, rank)} {sign} {operand(1, rank + 1)}", rank
+    if rule is NEGATIVE:
+        return f"-{operand(0, WHOLE)}", SIGN
+    if rule is _SQUARE:
+        return f"{operand(0, WHOLE)} * {operand(0, WHOLE)}", PRODUCT
+    if rule is ABSOLUTE:
+        return f"abs({source.raw(item.args[0])})", WHOLE
+    compared = COMPARED.get(ufunc_of(rule))
     if compared is not None:
-        return f"{args[0]} {compared} {args[1]}"
-    name, call = _CALLED[item.rule]
-    return f"{source.function(name, call)}({', '.join(args)})"
+        return f"{operand(0, SUM)} {compared} {operand(1, SUM)}", COMPARISON
+    name, call = _CALLED[rule]
+    return f"{source.function(name, call)}({', '.join(map(source.raw, item.args))})", WHOLE

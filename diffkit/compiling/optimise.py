@@ -4,6 +4,7 @@ Floating-point arithmetic keeps few of algebra's laws, and only those are used:
 
     x * 1, x / 1, x - 0, x + (-0)        x          (not x + 0, which changes -0)
     a + (-b), a - (-b)                   a - b, a + b
+    -a - a                               a * -2
     c + sum(-a), c a number but 0        c - sum(a); also 0.0 with sum(-a) added in some places
     (-a) * b, (-a) / b                   -(a * b), …, so that the sign meets an addition
                                          (not sum(-a), whose zeros would change)
@@ -147,7 +148,11 @@ def _subtract(builder: Builder, args: list[Item], params: Any, value: Any) -> An
     if _is_zero(b, negative=False) and a.is_like(value) and _is_float(a) and a.value.dtype.kind == "f":
         return a
     inner = _negated(b)
-    return (ADD, [a, inner], {}) if inner is not None and _is_float(a) else None
+    if inner is not None and _is_float(a):
+        return ADD, [a, inner], {}
+    if _negated(a) is b and value.dtype.kind == "f":
+        return MULTIPLY, [b, builder.constant(-2.0)], {}
+    return None
 
 
 def _multiply(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:

@@ -130,6 +130,9 @@ def plain(value: Any) -> Any:
     """A weak number as Python's own."""
     return float(value) if type(value) is WeakFloat else int(value) if type(value) is WeakInt else value
 
+#: How often one operation is simplified: what comes out may be simpler still.
+MOST_TIMES = 4
+
 
 class Builder:
     """Makes items, each distinct one once."""
@@ -156,17 +159,17 @@ class Builder:
     def call(self, rule: Any, args: Sequence[Item], params: dict[str, Any], value: Any, line: str = "",
              quiet: bool = False, boxed: bool = False) -> Item:
         """The item for ``rule(*args, **params)``, whose value was ``value``."""
-        args = list(args)
         if not boxed:
             around, self._is_quiet = self._is_quiet, quiet
-            found = self.simplify(self, rule, args, params, value)
+            for _ in range(MOST_TIMES):
+                found = self.simplify(self, rule, list(args), params, value)
+                self.simplified += found is not None
+                if found is None or isinstance(found, Item):
+                    break
+                rule, args, params = found
             self._is_quiet = around
             if isinstance(found, Item):
-                self.simplified += 1
                 return found
-            if found is not None:
-                rule, args, params = found
-                self.simplified += 1
         pure = isinstance(rule, Function) or TABLE.get(rule.name) is rule or rule.kind == "pick"
         if pure and args and all(arg.source == "constant" for arg in args) and kind_of(value) in ("array", "number"):
             if is_stand_in(value):

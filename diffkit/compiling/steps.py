@@ -6,11 +6,15 @@ import operator
 from typing import Any
 
 from diffkit.compiling import numbers
+from diffkit.compiling.nesting import nested
 from diffkit.compiling.plan import WRITES, Plan, Step
 from diffkit.compiling.program import STILL, STRONG_FLOAT, Item, Program
 from diffkit.compiling.recording import Question, answer_key
 from diffkit.compiling.rolling.loops import RESULT, Loop
 from diffkit.compiling.wording import Wording
+
+#: A longer expression gets a name.
+WIDEST = 72
 
 
 class Steps(Wording):
@@ -28,6 +32,8 @@ class Steps(Wording):
         self.loops: list[str] = []
         self._numbering = {id(question): i for i, (_, question) in enumerate(program.questions)}
         self._is_quiet = False
+        self._nested = nested(plan, floats, [out for out in program.outs if isinstance(out, Item)])
+        self._inside: dict[int, list[str]] = {}  # the user's lines of what has no name
 
     def _mode(self, is_quiet: bool) -> list[str]:
         if is_quiet == self._is_quiet:
@@ -53,12 +59,15 @@ class Steps(Wording):
 
     def _float(self, item: Item) -> list[str]:
         """A number in Python's arithmetic, which knows no error state."""
-        text = numbers.expression(self, item)
-        if item.rule is STRONG_FLOAT:
-            self._raw[item.number] = text
+        text, hold = numbers.expression(self, item)
+        lines = [line for arg in item.args for line in self._inside.pop(arg.number, ())]
+        is_named = item.rule is not STRONG_FLOAT and (item.number not in self._nested or len(text) > WIDEST)
+        if not is_named:
+            self._raw[item.number], self._hold[item.number] = text, hold
+            self._inside[item.number] = [*lines, item.line]
             return []
-        lines, self._conversions = self._conversions, []
-        return [*lines, self.commented(f"{self.raw(item)} = {text}", item.line)]
+        before, self._conversions = self._conversions, []
+        return [*before, self.commented(f"{self.raw(item)} = {text}", *lines, item.line)]
 
     def _question(self, item: Item, question: Question) -> list[str]:
         number = self._numbering[id(question)]
@@ -73,4 +82,6 @@ class Steps(Wording):
             ask = self.constant(question.ask)
             test = f"({self.constant(answer_key)}(a := {ask}({name})) != {self.constant(question.key)})"
             leave = f"return {number}, a"
-        return [self.commented(f"if {test}: {give_back}{leave}", question.line)]
+        before, self._conversions = self._conversions, []
+        lines = self._inside.pop(item.number, [])
+        return [*before, self.commented(f"if {test}: {give_back}{leave}", *lines, question.line)]

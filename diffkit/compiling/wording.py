@@ -51,10 +51,14 @@ class Wording(Names):
         super().__init__(namespace, objects, floats, names)
         self._numbers: dict[Any, str] = {}
 
-    def commented(self, text: str, line: str) -> str:
-        """A line of source, with the user's line behind it."""
-        where = re.sub(r"[^ -~]", "?", line.replace("\\", "/").rsplit("/", 1)[-1])
-        return f"{text:<64}  # {where}" if where else text
+    def commented(self, text: str, *lines: str) -> str:
+        """A line of source, with the user's lines behind it."""
+        places = dict.fromkeys(re.sub(r"[^ -~]", "?", line.replace("\\", "/").rsplit("/", 1)[-1]) for line in lines)
+        told = ""
+        for place in filter(None, places):
+            file, _, number = place.rpartition(":")
+            told += f", {number}" if file and told.startswith(f"{file}:") else f", {place}" if told else place
+        return f"{text:<64}  # {told}" if told else text
 
     def expression(self, item: Item, out: str | None) -> str:
         """The source that computes an item, into ``out`` if that is given."""

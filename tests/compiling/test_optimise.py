@@ -25,6 +25,8 @@ PROGRAMS = {
     "minus a difference": lambda x, y: _signs(-(x - y)),
     "doubled": lambda x, y: 3.0 * (2 * x), "halved": lambda x, y: 3.0 * (0.5 * x),
     "doubled by little": lambda x, y: 0.25 * (2 * x), "tripled": lambda x, y: 0.1 * (3 * x),
+    "taken away twice": lambda x, y: _signs(-x - x) + _signs(np.negative(y * x) - x * y),
+    "plus negated of negated": lambda x, y: (x * -y) + -(-y * x) - y,
     "sum of negated": lambda x, y: 1.0 + np.sum(-x[:, None] * y, axis=1),
     "sum of negated zeros": lambda x, y: _signs(np.sum(-(np.where(np.isfinite(x), x, y)[:, None] * 0.0), axis=1)),
     "zero and a sum of negated": lambda x, y: _signs(-0.0 + np.sum(-(np.nan_to_num(x)[:, None] * 0.0), 1)),
@@ -113,7 +115,7 @@ def test_signs_meet_additions():
 
 @pytest.mark.parametrize("rule, planted", [
     (ADD, lambda args: (SUBTRACT, args, {})), (MULTIPLY, lambda args: args[0]),
-    (SUBTRACT, lambda args: (SUBTRACT, args[::-1], {}))])
+    (SUBTRACT, lambda args: (SUBTRACT, [args[0], args[0]], {}))])
 def test_a_planted_error_is_found_and_refused(monkeypatch, rule, planted):
     def wrong(builder, given, args, params, value):
         return planted(args) if given is rule else simplify(builder, given, args, params, value)

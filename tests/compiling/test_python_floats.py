@@ -40,6 +40,53 @@ def test_arithmetic_has_numpys_bits(program, point):
             assert bits(np.float64(found)) == bits(np.float64(expected)) or (found != found and expected != expected)
 
 
+def test_expressions_are_nested_with_the_parentheses_that_they_need():
+    shapes = [lambda a, b, c: a - (b - c), lambda a, b, c: a - (b + c), lambda a, b, c: (a + b) * (c - a),
+              lambda a, b, c: a / (b / c), lambda a, b, c: a / (b * c), lambda a, b, c: -(a - b) * c,
+              lambda a, b, c: -(a * b) - c, lambda a, b, c: a * (b / c), lambda a, b, c: a - -(b * c),
+              lambda a, b, c: abs(a - b) / -c, lambda a, b, c: np.square(a - b) / np.square(c),
+              lambda a, b, c: (a - b) * (a - b) - (a + c if a - c > b - a else b)]
+
+    def f(a, b, c):
+        return [shape(a, b, c) + shape(c, a, 0.1) for shape in shapes]
+
+    compiled = dk.compile(f)
+    for point in ((0.3, -1.7, 2.9), (1e-3, 1 / 3, -1e5), (-0.7, 0.1, 0.2)):
+        found, expected = (g(*map(np.float64, point)) for g in (compiled, f))
+        assert [bits(value) for value in found] == [bits(value) for value in expected]
+    assert len([line for line in compiled.source.splitlines() if line.startswith("    v")]) < 40
+
+
+def test_a_long_expression_gets_names():
+    def f(x):
+        y = x
+        for i in range(300):
+            y = (y + 0.5) * (x - 1 / (i + 1.0))
+        return y / 1e9
+
+    compiled = dk.compile(f)
+    x = np.float64(0.7)
+    compiled(x)
+    assert bits(compiled(x)) == bits(f(x)) and not compiled.reason
+    assert max(len(line.split("#")[0].rstrip()) for line in compiled.source.splitlines()) < 120
+
+
+def test_an_entry_is_read_before_it_is_written():
+    def f(x):
+        z = x * 2.0
+        first = z[0]
+        z[0] = x[1]
+        y = first - x[2] * z[1] + x[2] / x[1] * z[2]
+        return y * y - y / x[2], z
+
+    compiled = dk.compile(f)
+    x = np.array([0.3, -1.7, 2.9])
+    for _ in range(3):
+        found, expected = compiled(x), f(x)
+        assert bits(found[0]) == bits(expected[0]) and np.array_equal(found[1], expected[1])
+    assert ".item(" in compiled.source
+
+
 def long_chain(x):
     y = np.exp(x) * x
     for _ in range(5):
