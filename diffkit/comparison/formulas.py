@@ -15,7 +15,7 @@ import numpy as np
 from diffkit import tree
 from diffkit.comparison.problem import Problem
 from diffkit.comparison.result import Proof
-from diffkit.errors import DiffkitError
+from diffkit.errors import DiffkitError, SymbolicError
 
 #: Formulas are shown up to this many characters each, and this many of them.
 _LONGEST, _MOST = 300, 12
@@ -46,12 +46,24 @@ def formulas(problem: Problem, exact: bool) -> Formulas:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return _written(problem)
+            return _written(_in_double(problem))
         except DiffkitError as error:
             return Formulas(proof=Proof(None, f"not tried: {_first_line(error)}"))
         except Exception as error:  # SymPy's own trouble with an expression is no verdict on f
             return Formulas(proof=Proof(None, f"not tried: SymPy failed with {type(error).__name__}: "
                                               f"{_first_line(error)}"))
+
+
+def _in_double(problem: Problem) -> Problem:
+    """The question in double precision: a constant rounded to single is another constant in each derivation."""
+    if not problem.low_precision:
+        return problem
+    raised = problem.raised()
+    args, kwargs = raised.fresh()
+    if any(np.finfo(leaf.dtype).eps > 1e-15 for leaf in map(np.asarray, tree.flatten(raised.f(*args, **kwargs))[0])
+           if leaf.dtype.kind in "fc"):
+        raise SymbolicError("f computes in single precision, where two derivations round their constants differently")
+    return raised
 
 
 def _first_line(error: BaseException) -> str:

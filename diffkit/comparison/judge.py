@@ -35,6 +35,7 @@ from diffkit.comparison.tolerance import (
     reach,
     resolution,
     spread_along_row,
+    underflow,
 )
 
 KINK, JUMP, VERTICAL, STAIRCASE, NOISY = "kink", "jump", "vertical", "staircase", "noisy"
@@ -83,7 +84,7 @@ def judge(problem: Problem, witnesses: Sequence[Witness], referee: Witness | Non
     none = np.zeros(shape, bool)
     differences = next((w for w in ran if w.family == NUMERIC and not w.exact), None)
     words, left, right = _kinds_of_points(shape, differences, referee)
-    words = _without_saturated(problem, ran, differences, words)
+    words = _without_saturated(problem, ran, differences, referee, words)
     finite = np.broadcast_to(np.isfinite(np.concatenate([np.reshape(o, -1) for o in problem.outs]))[:, None], shape)
     live = finite & (words != JUMP) & (words != VERTICAL)
     seen = functools.cache(lambda: _loss(problem, rounding))
@@ -100,7 +101,7 @@ def judge(problem: Problem, witnesses: Sequence[Witness], referee: Witness | Non
         undecided = undecided & ~held
         wrong = {name: np.where(held, by_referee[name], mask) for name, mask in wrong.items()}
     if exact is None and any(mask.any() for mask in wrong.values()):
-        excused = _excused(ran, reference, seen())
+        excused = _excused(problem, ran, reference, seen())
         wrong = {name: mask & ~excused[name] for name, mask in wrong.items()}
         undecided = undecided & np.any(list(wrong.values()), axis=0)
     if differences is not None and wrong.get(differences.method, none).any():
@@ -198,16 +199,20 @@ def _kinds_of_points(shape: tuple[int, int], differences: Witness | None,
 
 
 def _without_saturated(problem: Problem, ran: Sequence[Witness], differences: Witness | None,
-                       words: Array) -> Array:
+                       referee: Witness | None, words: Array) -> Array:
     """Flat here and a slope further out (a dead unit that wakes up) is no staircase: its derivative is 0.
 
-    Only beside inputs that do move f: where nothing moves it, stairs too fine to be told from a slope are likelier.
-    Where it was not seen the word stays.
+    A referee that saw f move beside x knows: what rounding shows as steps is the flat point of a curve.  Without
+    one, only beside inputs that do move f: where nothing moves it, stairs too fine to be told from a slope are
+    likelier.  Where it was not seen the word stays.
     """
     if differences is None or not (words == STAIRCASE).any():
         return words
     still = (words == STAIRCASE) & (np.asarray(differences.value) == 0) & _flat(ran, words.shape)
-    if not still.any():
+    if referee is not None and referee.moves is not None and not referee.branches:
+        curved = still & referee.moves & (np.asarray(referee.value) == 0)
+        words, still = np.where(curved, "ok", words), still & ~curved
+    if not still.any() or _flat(ran, words.shape).all():
         return words
     nowhere = np.zeros(still.shape, bool)
     _, smooth = within(problem, lambda at: stairs(at, still), lambda _: (nowhere, nowhere), _PATIENCE)
@@ -287,7 +292,8 @@ def _by_majority(problem: Problem, ran: Sequence[Witness], live: Array) -> tuple
                 allowed = errors[share][a] + errors[share][b]
                 apart = np.abs(values[a] - values[b])
                 near = (apart <= allowed) | ((values[a] == values[b]) & ~np.isnan(values[a]))
-                sharp = agree_closely(values[a], values[b]) | (allowed <= 1e-9 * largest)
+                near |= _abstains(ran[a]) | _abstains(ran[b])
+                sharp = agree_closely(values[a], values[b], underflow(problem)) | (allowed <= 1e-9 * largest)
                 consistent[a, b] = consistent[b, a] = near
                 certified[a, b] = certified[b, a] = near & sharp
     groups = [w.family if w.family != USER else w.method for w in ran]
@@ -338,7 +344,8 @@ def _loss(problem: Problem, rounding: Callable[[], Array | None]) -> Array | Non
     return None if seen is None else spread_along_row(problem, seen)
 
 
-def _excused(ran: Sequence[Witness], reference: Array, loss: Array | None) -> dict[str, Array]:
+def _excused(problem: Problem, ran: Sequence[Witness], reference: Array,
+             loss: Array | None) -> dict[str, Array]:
     """Without a referee: what shaken operands explain is nobody's error."""
     with np.errstate(all="ignore"):
         return {w.method: np.zeros(reference.shape, bool) if loss is None else
@@ -384,7 +391,8 @@ def _unresolved(problem: Problem, ran: Sequence[Witness], verdict: Judgement, re
         for w in ran:
             allowed = own_error(problem, w, STRANGERS)
             near = np.abs(w.value - reference) <= allowed
-            sharp = agree_closely(np.asarray(w.value), reference) | (near & (allowed <= 1e-9 * largest))
+            sharp = agree_closely(np.asarray(w.value), reference, underflow(problem))
+            sharp |= near & (allowed <= 1e-9 * largest)
             group = w.family if w.family != USER else w.method
             certified_by[group] = certified_by.get(group, np.zeros(reference.shape, bool)) | sharp
     families = sum((mask.astype(int) for mask in certified_by.values()), np.zeros(reference.shape, int))
@@ -413,8 +421,11 @@ def _ill_conditioned(problem: Problem, ran: Sequence[Witness], verdict: Judgemen
             else:
                 apart = np.zeros(ill.shape) if w.spread is None else 2 * np.nan_to_num(w.spread)
                 scale = np.minimum(np.abs(w.value), np.abs(verdict.reference))
-                apart = np.maximum(apart, np.nan_to_num(np.abs(w.value - verdict.reference), nan=0.0))
-            seen = (apart > resolution(problem, w)) & (apart > 1e-4 * lost * reach(problem, scale))
+                # What a claim of differences covers was not lost by this method.
+                gap = np.abs(w.value - verdict.reference) - (w.value != verdict.reference) * claimed
+                apart = np.maximum(apart, np.nan_to_num(gap, nan=0.0, neginf=0.0))
+            seen = apart > np.maximum(resolution(problem, w), underflow(problem))
+            seen &= apart > 1e-4 * lost * reach(problem, scale)
             ill |= (apart > lost * scale) & seen & ~verdict.wrong[w.method]
     return ill
 
@@ -426,7 +437,8 @@ def digits(problem: Problem, witness: Witness, verdict: Judgement, referee: Arra
     with np.errstate(all="ignore"):
         row = np.max(np.where(np.isfinite(referee), np.abs(referee), 0.0), axis=1, keepdims=True, initial=0.0)
         scale = np.where(np.abs(referee) > 0, np.abs(referee), np.where(row > 0, row, 1.0))
-        relative = np.abs(witness.value - referee) / scale
+        gap = np.abs(witness.value - referee)
+        relative = np.where(gap <= underflow(problem), 0.0, gap / scale)
         found = np.clip(-np.log10(relative), 0.0, _FULL_DIGITS) + 0.0
     found = np.where(np.isnan(relative), 0.0, found)
     silent = np.zeros(found.shape, bool) if witness.claim is None else ~np.isfinite(witness.claim)

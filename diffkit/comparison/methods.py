@@ -76,6 +76,8 @@ class Witness:
     measured: bool = False
     #: A referee's: whether a branch of the program would go the other way a hair beside the point.
     branches: bool = False
+    #: A referee's: where f is not constant beside the point, be its derivative 0 or not.
+    moves: Array | None = None
 
     @property
     def ran(self) -> bool:

@@ -55,6 +55,8 @@ class RefereeResult:
         One-sided slopes (NaN outside f's domain, infinite at a jump or vertical tangent).
     kink : like blocks, of bool
         Where the slopes differ: f has no derivative with respect to this entry.
+    moves : like blocks, of bool
+        Where f is not constant beside x.  With a derivative of 0 that is a flat point of a curve, not a step.
     digits : int
         Decimal digits that are right in every entry of ``blocks`` off the kinks.
     evaluations : int
@@ -72,6 +74,7 @@ class RefereeResult:
     left: list[list[Any]]
     right: list[list[Any]]
     kink: list[list[Any]]
+    moves: list[list[Any]]
     digits: int
     evaluations: int
     guards_changed: tuple[str, ...]
@@ -245,14 +248,14 @@ class _Slopes:
                     self._check_cost(work * (runs - 1) // (2 * done), runs, runs)
         shapes = [np.shape(out.value if isinstance(out, Node) else out) for out in self.found.outs]
         tables = []
-        for part in range(4):
+        for part in range(5):
             tables.append([[self._block(columns, shapes, k, number, leaf.shape, part)
                             for number, leaf in enumerate(self.moving.leaves)] for k in range(len(shapes))])
         values = [self._exported(first.base[out.index]) if isinstance(out, Node)
                   else self._exported(first.algebra.array(out)) for out in self.found.outs]
-        blocks, left, right, kink = tables
+        blocks, left, right, kink, moves = tables
         flipped = sorted(set().union(*(level.flipped for level in self._levels.values())))
-        return RefereeResult(values, self.found.structure, blocks, left, right, kink, self.digits,
+        return RefereeResult(values, self.found.structure, blocks, left, right, kink, moves, self.digits,
                              sum(level.evaluations for level in self._levels.values()), tuple(flipped),
                              tuple(sorted(first.algebra.assumed)))
 
@@ -266,18 +269,18 @@ class _Slopes:
                 "fewer entries to differentiate (argnums), a smaller example, or a larger limit")
 
     def _block(self, columns: Any, shapes: Any, k: int, number: int, leaf_shape: tuple[int, ...], part: int) -> Any:
-        """Part 0, 1, 2, 3 (value, left, right, kink) of out ``k`` by leaf ``number``."""
+        """Part 0 to 4 (value, left, right, kink, moves) of out ``k`` by leaf ``number``."""
         size = int(np.prod(shapes[k]))
-        block = np.empty((size, len(columns[number])), bool if part == 3 else object)
+        block = np.empty((size, len(columns[number])), bool if part >= 3 else object)
         if isinstance(self.found.outs[k], Node):
             start = sum(int(np.prod(shape)) for shape, out in zip(shapes[:k], self.found.outs)
                         if isinstance(out, Node))
             for j, column in enumerate(columns[number]):
                 block[:, j] = column[part][start:start + size]
         else:
-            block.fill(False if part == 3 else self.level(0).algebra.zero)
+            block.fill(False if part >= 3 else self.level(0).algebra.zero)
         block = block.reshape(shapes[k] + tuple(leaf_shape))
-        return block if part == 3 else self._exported(block)
+        return block if part >= 3 else self._exported(block)
 
     def _exported(self, array: Any) -> Any:
         """Numbers of mpmath's usual context, rounded to the digits that were asked for and a few more."""
@@ -295,11 +298,11 @@ class _Slopes:
         from diffkit.exact.arrays import each
         return each(export, array)
 
-    def _settle(self, number: int, entry: tuple[int, ...], count: int) -> tuple[Any, Any, Any, Any]:
-        """(value, left, right, kink) of every result by one entry."""
+    def _settle(self, number: int, entry: tuple[int, ...], count: int) -> tuple[Any, Any, Any, Any, Any]:
+        """(value, left, right, kink, moves) of every result by one entry."""
         looks = [self.level(0).column(number, entry)]
         value, left, right = (np.empty(count, object) for _ in range(3))
-        kink = np.zeros(count, bool)
+        kink, moves = np.zeros(count, bool), np.zeros(count, bool)
         closer: list[_Column] = []  # one look serves all results
         for k in range(count):
             for depth in itertools.count():
@@ -317,7 +320,8 @@ class _Slopes:
                 closer = closer or [self.level(-1).column(number, entry)]
                 answer = self._look_at_zero(closer[0], k, answer)
             value[k], left[k], right[k], kink[k] = answer
-        return value, left, right, kink
+            moves[k] = any(look.left[k] or look.right[k] for look in (*looks, *closer))
+        return value, left, right, kink, moves
 
     def _look_at_zero(self, closer: _Column, k: int, answer: Any) -> Any:
         """A zero that cancellation may have made, in 700 digits."""

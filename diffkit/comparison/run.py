@@ -160,6 +160,8 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
     verdict = pronounce(problem, witnesses, judged, found, digits)
     if verdict.kind == "AGREE" and referee:
         zero = (judged.reference == 0) & (judged.words == "ok")
+        if judged_by is not None and judged_by.moves is not None and not judged_by.branches:
+            zero &= ~judged_by.moves
         steps = within(problem, lambda at: stairs(at, zero)[0], lambda _: np.zeros(zero.shape, bool), budget)
         if steps.any():
             judged.words = np.where(steps, STAIRCASE, judged.words)
@@ -359,9 +361,12 @@ def _referee(problem: Problem, digits: int, budget: float, force: bool) -> Witne
         return np.concatenate([np.concatenate([np.reshape(found.float_value(block), (out.size, -1)) for block in row],
                                               axis=1) for out, row in zip(problem.outs, blocks)], axis=0)
 
+    def mask(blocks: Sequence[Sequence[Array]]) -> Array:
+        return np.concatenate([np.concatenate([np.reshape(block, (out.size, -1)) for block in row], axis=1)
+                               for out, row in zip(problem.outs, blocks)], axis=0)
+
     value, left, right = matrix(found.blocks), matrix(found.left), matrix(found.right)
-    kink = np.concatenate([np.concatenate([np.reshape(block, (out.size, -1)) for block in row], axis=1)
-                           for out, row in zip(problem.outs, found.kink)], axis=0)
+    kink = mask(found.kink)
     both = np.isfinite(left) & np.isfinite(right)
     words = np.where(kink & both, KINK, np.where(np.isinf(left) & np.isinf(right), VERTICAL, "ok"))
     note = _own_loss(problem, found)
@@ -371,7 +376,7 @@ def _referee(problem: Problem, digits: int, budget: float, force: bool) -> Witne
         note += f"{'; ' * bool(note)}a hair away the branch{place} goes the other way"
     return Witness("referee", REFEREE, OK, note, value=value, answer=problem.containers(value), words=words,
                    left=left, right=right, evaluations=found.evaluations, seconds=seconds,
-                   branches=bool(found.guards_changed))
+                   branches=bool(found.guards_changed), moves=mask(found.moves))
 
 
 def _own_loss(problem: Problem, found: Any) -> str:

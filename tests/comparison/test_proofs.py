@@ -56,3 +56,19 @@ def test_conventions_at_a_kink_refute_nothing():
     result = dk.compare(np.max, np.ones(4))
     assert (result.kind, result.agree) == ("KINK", True) and result.proof.proved is not False
     assert dk.compare(np.std, np.ones(3)).agree is True
+
+
+def test_constants_rounded_to_single_precision_refute_nothing():
+    """1e-12 and float32(1e-12) differ by 4e-9; a right gradient was called wrong elsewhere for it."""
+    x = np.array([-0.4, 0.9], np.float32)
+    scaled = dk.compare(lambda x: 1e-12 * np.sum(np.sin(x) * x), x)
+    assert scaled.agree is True and scaled.proof.proved is True
+    columns = np.array([[1.0, 0.3], [1.0, -1.7], [1.0, 0.9]], np.float32)
+    likelihood = dk.compare(lambda w: np.sum(np.exp(columns @ w) - 0.7 * (columns @ w)), x)
+    assert likelihood.agree is True and likelihood.proof.proved is not False
+
+
+def test_a_program_that_rounds_to_single_precision_is_not_proved():
+    weights = np.array([0.1, 0.7], np.float32)
+    result = dk.compare(lambda x: 0.1 * np.sum(np.sin(x.astype(np.float32) * weights)), weights)
+    assert result.agree is True and result.proof.proved is None and "single precision" in result.proof.sentence

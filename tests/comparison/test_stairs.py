@@ -83,5 +83,5 @@ def test_stairs_that_were_not_looked_at_keep_their_word(count, word):
     slopes = np.eye(1, count + 1)
     ran = [Witness("reverse", "rules", value=slopes), Witness("central", "numeric", value=slopes, exact=False)]
     words = np.where(slopes == 0, judge.STAIRCASE, "ok")
-    found = judge._without_saturated(problem, ran, ran[1], words)
+    found = judge._without_saturated(problem, ran, ran[1], None, words)
     assert found.tolist() == [["ok"] + [word] * count]

@@ -1,0 +1,69 @@
+"""Models as people write them: right gradients stay unaccused, wrong ones are caught, also in float32."""
+
+import numpy as np
+import pytest
+
+import diffkit as dk
+
+RNG = np.random.default_rng(5)
+X = RNG.normal(size=(16, 5))
+Y = RNG.normal(size=(16, 2))
+LAYERS = {"W": RNG.normal(size=(5, 8)) / 2, "b": np.zeros(8), "V": RNG.normal(size=(8, 2)) / 2}
+
+
+def single(tree):
+    return {name: leaf.astype(np.float32) for name, leaf in tree.items()}
+
+
+def network(p, x, y):
+    return np.mean((np.tanh(x @ p["W"] + p["b"]) @ p["V"] - y) ** 2)
+
+
+def network_gradient(p, x, y):
+    h = np.tanh(x @ p["W"] + p["b"])
+    d = 2 * (h @ p["V"] - y) / y.dtype.type(y.size)
+    a = (d @ p["V"].T) * (1 - h * h)
+    return {"W": x.T @ a, "b": a.sum(0), "V": h.T @ d}
+
+
+def spoilt(share):
+    """One entry of the first layer is off by a share of the largest."""
+    def gradient(p, x, y):
+        g = network_gradient(p, x, y)
+        g["W"][0, 0] += share * np.max(np.abs(g["W"]))
+        return g
+    return gradient
+
+
+@pytest.mark.parametrize("share, agree", [(0, True), (1e-2, False), (1e-4, False)])
+def test_a_network_in_single_precision_is_judged_by_its_own_rounding(share, agree):
+    """An excuse of a hundred times what rounding was seen to do hid 1e-4 of the largest entry."""
+    result = dk.compare(network, single(LAYERS), X.astype(np.float32), Y.astype(np.float32),
+                        methods=("reverse", spoilt(share)))
+    assert result.agree is agree, result.verdict
+
+
+def test_a_derivative_below_the_smallest_float_accuses_nobody():
+    """tanh far out: its derivative is 1e-169, and single precision has 0 for it."""
+    w = np.array([990.0, -240.0, 370.0, 610.0])
+    for kind in (np.float64, np.float32):
+        columns = X[:10, :4].astype(kind)
+        result = dk.compare(lambda w: np.sum(np.tanh(columns @ w)), w.astype(kind))  # noqa: B023
+        assert result.agree is True, result.verdict
+    wrong = dk.compare(lambda w: np.sum(np.tanh(X[:10, :4] @ w)), w, methods=("reverse", lambda w: 0 * w + 1e-9))
+    assert wrong.agree is False
+
+
+def test_the_flat_point_of_a_curve_is_no_staircase():
+    """Rounding shows steps there; the referee sees f move."""
+    result = dk.compare(lambda x: (np.sqrt(np.sum(x**2)) - 1) ** 2, np.array([0.0, 1.0, 0.0]))
+    assert result.agree is True, result.verdict
+    logits = np.array([[300.0, -600.0, 20.0], [-900.0, 400.0, 401.0]])
+    shifted = lambda z: z - np.max(z, axis=1, keepdims=True)
+    entropy = dk.compare(lambda z: np.sum(np.log(np.sum(np.exp(shifted(z)), axis=1))), logits)
+    assert entropy.agree is True, entropy.verdict
+
+
+def test_stairs_beside_a_curve_stay_stairs():
+    result = dk.compare(lambda x: np.round(3 * x[0]) + (x[1] - 0.5) ** 2, np.array([0.6, 0.5]))
+    assert result.kind == "PIECEWISE-CONSTANT" and "x[0]" in result.verdict and "x[1]" not in result.verdict
