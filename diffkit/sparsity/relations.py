@@ -103,14 +103,31 @@ def _moved_among_others(read: Read) -> Relation | None:
     return None, np.ravel(read.rule.fun(*operands, **params)) - 1
 
 
+def selects(rule: Rule, params: dict[str, Any]) -> bool:
+    """Whether each entry of the result is an entry of an operand, or a constant: nothing is computed.
+
+    >>> from diffkit.rules.indexing import GETITEM, SCATTER
+    >>> selects(GETITEM, {"index": 0}), selects(SCATTER, {"index": 0, "shape": (3,)})
+    (True, False)
+    """
+    how = _RELATIONS.get(rule.name)
+    return ((how is _moved and params.get("reflect_type") != "odd")
+            or (how is _moved_among_others and rule.kind == "linear"))
+
+
+def added_places(read: Read) -> tuple[Any, Any]:
+    """Which entry of the operand ``scatter`` (or ``add_at``, of what it adds) adds to which entry of the result."""
+    places = numbered(read.out)[read.params["index"]]
+    source = numbered(read.shape)
+    source = source.reshape(read.shape[max(len(read.shape) - np.ndim(places), 0):])  # more axes, of length one
+    return np.broadcast_to(source, np.shape(places)).ravel(), np.ravel(places)
+
+
 @_register("scatter", "add_at")
 def _added(read: Read) -> Relation | None:
     if read.rule.name == "add_at" and read.position == 0:
         return _entrywise(read)
-    places = numbered(read.out)[read.params["index"]]
-    source = numbered(read.shape)
-    source = source.reshape(read.shape[max(len(read.shape) - np.ndim(places), 0):])  # more axes, of length one
-    source, places = np.broadcast_to(source, np.shape(places)).ravel(), np.ravel(places)
+    source, places = added_places(read)
     written, groups = np.unique(places, return_inverse=True)
     found = np.full(math.prod(read.out), -1)
     if source.size == read.size:  # each entry goes to one place, where several may meet

@@ -68,7 +68,7 @@ def _recorded_rows(run: Linearized, moving: Moving) -> list[list[Any]] | None:
     """The blocks by the pattern's colours, in a program that is recorded once to run often."""
     if not any(map(is_recorded, moving.leaves)):
         return None
-    from diffkit.transforms.sparse import dense_by_colours
+    from diffkit.transforms.compressed import dense_by_colours
     return dense_by_colours(run, moving)
 
 

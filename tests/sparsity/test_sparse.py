@@ -105,7 +105,7 @@ def test_bundle_adjustment_takes_a_direction_for_each_parameter_of_a_camera_and_
     f, params = bundle()
     J = dk.sparse_jacobian(f)
     prepared = J.prepare(params)
-    assert prepared.shape == (120, 4 * 6 + 15 * 3) and prepared.count == 9 and not prepared.by_rows
+    assert prepared.shape == (120, 4 * 6 + 15 * 3) and prepared.count == 2 and prepared.between
     blocks = dk.jacobian(f)(params)
     expected = np.concatenate([np.reshape(blocks[name], (120, -1)) for name in params], axis=1)
     compiled = prepared.matrix(dk.compile(prepared.values)(params))
