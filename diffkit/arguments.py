@@ -23,7 +23,8 @@ from diffkit.traced import Traced, layout
 Argnums = int | tuple[int, ...]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+# Never written to; not frozen, because a frozen one takes three times as long to make.
+@dataclasses.dataclass(slots=True)
 class Moving:
     """The differentiated part of a call.
 
@@ -42,7 +43,7 @@ class Moving:
         if self.structure is _ONE_LEAF:
             value: tuple[Any, ...] = (leaves[0],)
         else:
-            value = tree.unflatten(self.structure, list(leaves))
+            value = tree.unflatten(self.structure, leaves)
         if len(self.args) == 1:
             return value
         args = list(self.args)
@@ -55,7 +56,9 @@ class Moving:
         if self.structure is _ONE_LEAF:
             first = as_its_leaf(leaves[0], self.leaves[0])
             return first if self.single else (first,)
-        value = tree.unflatten(self.structure, list(map(as_its_leaf, leaves, self.leaves)))
+        own = [derivative if type(leaf) is _ndarray else as_its_leaf(derivative, leaf)
+               for derivative, leaf in zip(leaves, self.leaves)]
+        value = tree.unflatten(self.structure, own)
         return value[0] if self.single else value
 
 
@@ -66,6 +69,7 @@ def as_its_leaf(derivative: Any, leaf: Any) -> Any:
     return derivative
 
 
+_ndarray = np.ndarray
 _ONE_LEAF = tree.Structure(tuple, (0,), (tree.LEAF,))
 _ATOMS = (np.ndarray, float, np.float64, int, Traced)
 
@@ -77,12 +81,23 @@ def split(args: tuple[Any, ...], argnums: Argnums, f: Callable[..., Any], holomo
     (a TypeError) when an argument has no array leaf or a leaf is not a number.
     """
     single = type(argnums) is int
-    if single and type(args[0] if args else None) in _ATOMS and argnums == 0:
-        return Moving(args, (0,), [leaf(args[0], f, 0, lambda number: argument_names(f, args)[number], holomorphic)],
-                      _ONE_LEAF, True)
-    wanted = tuple(argnums) if isinstance(argnums, (tuple, list)) else (argnums,)
+    if single and argnums == 0 and type(args[0] if args else None) in _ATOMS:
+        return Moving(args, (0,), [as_leaf(args[0], f, args, (0,), 0)], _ONE_LEAF, True)
+    positions = (argnums,) if type(argnums) is int and 0 <= argnums < len(args) else _positions(argnums, f, args)
+    values, structure = tree.flatten(tuple([args[p] for p in positions]))
+    if not values and any(args[p] is None or not isinstance(args[p], (tuple, list, dict)) for p in positions):
+        empty = next(p for p in positions if not tree.flatten(args[p])[0])
+        raise InputError(f"argument {empty} of {_name(f)} is {args[empty]!r}: there is no array to differentiate",
+                         "another argnums")
+    leaves = [value if type(value) is _ndarray and value.dtype.kind == "f"
+              else as_leaf(value, f, args, positions, number) for number, value in enumerate(values)]
+    return Moving(args, positions, leaves, structure, single)
+
+
+def _positions(argnums: Any, f: Callable[..., Any], args: tuple[Any, ...]) -> tuple[int, ...]:
+    """The arguments that argnums names, counted from 0."""
     positions = []
-    for number in wanted:
+    for number in argnums if isinstance(argnums, (tuple, list)) else (argnums,):
         if not isinstance(number, (int, np.integer)) or isinstance(number, bool):
             raise ArgnumsError(f"argnums must be an int or a tuple of ints, not {argnums!r}",
                                "the positions of the arguments to differentiate, counted from 0")
@@ -95,22 +110,11 @@ def split(args: tuple[Any, ...], argnums: Argnums, f: Callable[..., Any], holomo
         positions.append(int(number) % len(args))
     if len(set(positions)) != len(positions):
         raise ArgnumsError(f"argnums={argnums} names an argument twice")
-    values, structure = tree.flatten(tuple(args[p] for p in positions))
-    if not values and any(args[p] is None or not isinstance(args[p], (tuple, list, dict)) for p in positions):
-        empty = next(p for p in positions if not tree.flatten(args[p])[0])
-        raise InputError(f"argument {empty} of {_name(f)} is {args[empty]!r}: there is no array to differentiate",
-                         "another argnums")
-
-    def name(number: int) -> str:
-        return [path for p in positions for path in tree.paths(args[p], argument_names(f, args)[p])][number]
-
-    leaves = [value if type(value) is np.ndarray and value.dtype.kind == "f"
-              else leaf(value, f, number, name, holomorphic) for number, value in enumerate(values)]
-    return Moving(args, tuple(positions), leaves, structure, single)
+    return tuple(positions)
 
 
-def leaf(value: Any, f: Callable[..., Any], number: int, name: Callable[[int], str], holomorphic: bool) -> Any:
-    """A leaf as a floating array or NumPy scalar; anything else is refused by its ``name(number)``."""
+def as_leaf(value: Any, f: Callable[..., Any], args: tuple[Any, ...], positions: Sequence[int], number: int) -> Any:
+    """Leaf ``number`` as a floating array or NumPy scalar; what can't be differentiated is refused by its name."""
     kind = type(value)
     if kind is float:
         return np.float64(value)
@@ -133,7 +137,9 @@ def leaf(value: Any, f: Callable[..., Any], number: int, name: Callable[[int], s
                 return np.asarray(value)  # a subclass (memmap, matrix) moves as a plain array
             if code in "iu":
                 return value.astype(np.float64)
-    what = f"{name(number)} of {_name(f)} is {_describe(value)}"
+    names = argument_names(f, args)
+    path = [path for p in positions for path in tree.paths(args[p], names[p])][number]
+    what = f"{path} of {_name(f)} is {_describe(value)}"
     if kind is bool or (hasattr(value, "dtype") and value.dtype.kind == "b"):
         raise InputError(f"{what}: a truth value has no derivative", "x.astype(float), or another argnums")
     raise InputError(f"{what}: it can't be differentiated with respect to",

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,16 +44,36 @@ class TapeLevel(Level):
 
     def lift(self, value: Any) -> Traced:
         """An input of the run, as an array of its own."""
-        node = Node(None, None, _NOTHING, (), (), len(self.nodes), value.shape, value.dtype)
-        self.nodes.append(node)
         own = apart(value)
         if own is not value:
             self.lifted.append((value, own))
-        return Traced(self, own, node)
+        return self._noted(None, None, _NOTHING, (), (), own)
 
     def check_untouched(self) -> None:
         """Refuse a program that wrote to an input by another name than the argument's."""
-        check_untouched([value for value, _ in self.lifted], [own for _, own in self.lifted])
+        if self.lifted:
+            check_untouched([value for value, _ in self.lifted], [own for _, own in self.lifted])
+
+    def _noted(self, rule: Rule | None, saved: Any, params: dict[str, Any], active: tuple[int, ...],
+               parents: Sequence[Node], y: Any) -> Traced:
+        """A value of the run, with its node on the tape."""
+        nodes = self.nodes
+        node = _new(Node)
+        node.rule = rule
+        node.saved = saved
+        node.params = params
+        node.active = active
+        node.parents = parents
+        node.index = len(nodes)
+        node.shape = y.shape
+        node.dtype = y.dtype
+        nodes.append(node)
+        traced = _new(Traced)
+        traced.level = self
+        traced.value = y
+        traced.mark = node
+        traced.root = None
+        return traced  # type: ignore[no-any-return]
 
     # These are the hot path of an eager gradient.  They are written out, without a question
     # that their caller has answered, and fill their objects without a call of __init__: together
@@ -189,7 +209,10 @@ class TapeLevel(Level):
                 return self.unary(rule, args[0])
             if len(args) == 2:
                 return self.binary(rule, *args)
-        elif len(args) == 1 and not rule.is_flat and rule.outputs is None:
+        elif rule.is_flat:
+            return rule.call(*[arg.value if type(arg) is Traced and arg.level is self else arg for arg in args],
+                             **params)
+        elif len(args) == 1 and rule.outputs is None:
             return self._single(rule, args[0], params)
         return self._general(rule, args, params)
 
@@ -197,36 +220,31 @@ class TapeLevel(Level):
         """``_general`` for one argument (sums, reshapes, transposes): there is nothing to ask."""
         value = x.value
         y = rule.call(value, **params)
-        saved = rule.save(y, (value,), _FIRST)
-        node = Node(rule, saved, params, _FIRST, (x.mark,), len(self.nodes), y.shape, y.dtype)
-        self.nodes.append(node)
-        return Traced(self, y, node)
+        return self._noted(rule, rule.save(y, (value,), _FIRST), params, _FIRST, (x.mark,), y)
 
     def _general(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         values = list(args)
         parents = []
         active = []
-        captured = False
+        captured = []
         for position, arg in enumerate(args):
-            if type(arg) is Traced and arg.level is self:
+            kind = type(arg)
+            if kind is Traced and arg.level is self:
                 active.append(position)
                 parents.append(arg.mark)
                 values[position] = arg.value
-            elif type(arg) in _MUTABLE:
-                captured = True
+            elif kind in _MUTABLE:
+                captured.append(position)
         y = rule.call(*values, **params)
         if rule.is_flat:
             return y
         where = tuple(active)
-        if captured:
-            for position, value in enumerate(values):
-                if position not in where and type(value) in _MUTABLE and rule.reads(position, where):
-                    values[position] = self._protect(value)
+        for position in captured:
+            if rule.reads(position, where):
+                values[position] = self._protect(values[position])
         saved = rule.save(y, values, where)
         if rule.outputs is None:
-            node = Node(rule, saved, params, where, parents, len(self.nodes), y.shape, y.dtype)
-            self.nodes.append(node)
-            return Traced(self, y, node)
+            return self._noted(rule, saved, params, where, parents, y)
         node = Node(rule, saved, params, where, parents, len(self.nodes), None, None)
         self.nodes.append(node)
         return self._several(node, y)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 
@@ -20,23 +21,25 @@ class Structure:
 
     ``kind`` is the container's type (or ``None`` for a leaf), ``keys`` its positions,
     field names or dict keys, ``children`` the structures below, ``prototype`` an
-    instance to copy where a type can't be rebuilt from its items alone.
+    instance to copy where a type can't be rebuilt from its items alone, ``size`` the
+    number of leaves, ``is_flat`` says that all children are leaves.
     """
 
     kind: type | None
     keys: tuple[Any, ...] = ()
     children: tuple[Structure, ...] = ()
     prototype: Any = dataclasses.field(default=None, compare=False, repr=False)
-
-    @property
-    def size(self) -> int:
-        """The number of leaves."""
-        return 1 if self.kind is None else sum(child.size for child in self.children)
+    size: int = dataclasses.field(default=1, compare=False, repr=False)
+    is_flat: bool = dataclasses.field(default=False, compare=False, repr=False)
 
 
 LEAF = Structure(None)
 #: Types that were found to be leaves: they need not be asked again.
 _leaf_types: set[type] = set()
+#: Modules of such types; a class of the user's may be gone some day.
+_LASTING = ("builtins", "numpy", "diffkit.traced")
+#: The keys of short lists and tuples.
+_POSITIONS = tuple(range(64))
 
 
 def _items(tree: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]] | None:
@@ -73,45 +76,54 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
 
 def _flatten(tree: Any, leaves: list[Any]) -> Structure:
     kind = type(tree)
-    if kind in _leaf_types:
-        leaves.append(tree)
-        return LEAF
+    prototype = None
+    keys: tuple[Any, ...]
+    children: Collection[Any]
     if kind is dict:
-        return Structure(dict, tuple(tree), tuple([_flatten(child, leaves) for child in tree.values()]))
-    items = _items(tree)
-    if items is None:
-        if kind.__module__ in ("builtins", "numpy"):  # a class of the user's may be gone some day
-            _leaf_types.add(kind)
-        leaves.append(tree)
-        return LEAF
-    keys, children = items
-    plain = kind in (tuple, list, dict, type(None)) or hasattr(kind, "_fields")
-    return Structure(kind, keys, tuple([_flatten(child, leaves) for child in children]),
-                     None if plain else tree)
+        keys, children = tuple(tree), tree.values()
+    elif kind is list or kind is tuple:
+        count = len(tree)
+        keys, children = _POSITIONS[:count] if count <= 64 else tuple(range(count)), tree
+    else:
+        items = None if kind in _leaf_types else _items(tree)
+        if items is None:
+            if kind.__module__ in _LASTING:
+                _leaf_types.add(kind)
+            leaves.append(tree)
+            return LEAF
+        keys, children = items
+        prototype = None if tree is None or hasattr(kind, "_fields") else tree
+    if _leaf_types.issuperset([type(child) for child in children]):
+        leaves += children
+        count = len(keys)
+        return Structure(kind, keys, (LEAF,) * count, prototype, count, True)
+    before = len(leaves)
+    below = tuple([_flatten(child, leaves) for child in children])
+    return Structure(kind, keys, below, prototype, len(leaves) - before)
 
 
-def unflatten(structure: Structure, leaves: list[Any]) -> Any:
+def unflatten(structure: Structure, leaves: Sequence[Any]) -> Any:
     """Build a container of this structure from its leaves (in ``flatten``'s order).
 
     Raises ValueError when there are too few or too many leaves.
     """
-    source = iter(leaves)
-    try:
-        tree = _unflatten(structure, source)
-    except StopIteration:
-        raise ValueError(f"{structure.size} leaves needed, {len(leaves)} given") from None
-    if next(source, _unflatten) is not _unflatten:
+    if len(leaves) != structure.size:
         raise ValueError(f"{structure.size} leaves needed, {len(leaves)} given")
-    return tree
+    return _unflatten(structure, iter(leaves))
 
 
 def _unflatten(structure: Structure, source: Iterator[Any]) -> Any:
     kind = structure.kind
+    if kind is dict and structure.is_flat:
+        return dict(zip(structure.keys, source))  # which takes no more than there are keys
     if kind is None:
         return next(source)
     if kind is type(None):
         return None
-    values = [next(source) if child is LEAF else _unflatten(child, source) for child in structure.children]
+    if structure.is_flat:
+        values = list(itertools.islice(source, structure.size))
+    else:
+        values = [next(source) if child is LEAF else _unflatten(child, source) for child in structure.children]
     if kind is list:
         return values
     if structure.prototype is None:

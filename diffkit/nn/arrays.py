@@ -29,7 +29,7 @@ def is_plain(value: Any) -> bool:
 
 def largest(x: Any, axis: int) -> Any:
     """The maximum along an axis (kept), as a constant: for a shift on which the result does not depend."""
-    return np.max(stop_gradient(x), axis=axis, keepdims=True)
+    return stop_gradient(x).max(axis=axis, keepdims=True)
 
 
 def like(weights: Any, values: Any) -> Any:

@@ -132,7 +132,8 @@ class MLP:
         generator = np.random.default_rng(rng) if drops and rng is not None else None
         for index, layer in enumerate(params):
             weight, bias = layer["W"], layer["b"]
-            if weight.shape != self.sizes[index:index + 2] or bias.shape != weight.shape[1:]:
+            shape = weight.shape
+            if shape != self.sizes[index:index + 2] or bias.shape != shape[1:]:
                 where = f"params[{index}]"
                 raise ShapeError(f'{where}["W"] has shape {weight.shape}, {where}["b"] {bias.shape}',
                                  f"{self.sizes[index:index + 2]} and {self.sizes[index + 1:index + 2]}",

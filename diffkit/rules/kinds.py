@@ -224,7 +224,7 @@ class Linear(Rule):
         return False
 
     def save(self, y: Any, args: Sequence[Any], active: tuple[int, ...]) -> Any:
-        return [np.shape(arg) if arg.__class__ in _PLAIN else arg.shape for arg in args]
+        return [np.shape(arg) if type(arg) in _PLAIN else arg.shape for arg in args]
 
     def push(self, y: Any, args: Sequence[Any], tangents: Sequence[Any], params: Params) -> Any:
         if None in map(_none_only, tangents):

@@ -29,7 +29,8 @@ def _where_vjp(g: Any, y: Any, args: Any) -> Any:
             None if type(z) in _NUMBERS else _choose(condition, 0, g))
 
 
-_NUMBERS = (int, float, complex, bool)
+_NUMBERS = frozenset([int, float, complex, bool])
+_ENTRIES = _NUMBERS | {np.ndarray}
 WHERE = general(np.where, jvp=_where_jvp, vjp=_where_vjp, call=_choose,
                 symbol="Piecewise((y, x), (z, True))", domain=(ANY, REAL, REAL))
 
@@ -46,7 +47,7 @@ def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
 
 def _entries(value: Any) -> Any:
     """Python's numbers stay as they are: they have no precision of their own."""
-    return value if type(value) in _NUMBERS else as_array(value)
+    return value if type(value) in _ENTRIES else as_array(value)
 
 
 @answers(np.select)

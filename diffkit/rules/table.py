@@ -46,6 +46,10 @@ FUNCTIONS = Answers()
 REFUSED: dict[Any, tuple[str, str]] = {}
 
 
+#: Types of operands that are surely not traced.
+_UNTRACED = frozenset([np.ndarray, int, float, bool, np.float64, np.float32, np.bool_])
+
+
 class Rule:
     """One row of the table.
 
@@ -88,9 +92,11 @@ class Rule:
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Evaluate, letting a traced argument take the call over."""
         for arg in args:
-            handler = getattr(type(arg), "_apply_rule", None)
-            if handler is not None:
-                return handler(self, args, params)
+            kind = type(arg)
+            if kind not in _UNTRACED:
+                handler = getattr(kind, "_apply_rule", None)
+                if handler is not None:
+                    return handler(self, args, params)
         return self.fun(*args, **params)
 
     def __repr__(self) -> str:
@@ -117,6 +123,10 @@ class Rule:
         raise NotImplementedError
 
 
+#: The first axes, so many as a number says.
+_LEADING = [tuple(range(count)) for count in range(5)]
+
+
 def conform(value: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """Bring a (co)tangent to its primal's shape and dtype.
 
@@ -130,7 +140,7 @@ def conform(value: Any, shape: tuple[int, ...], dtype: Any) -> Any:
         if extra < 0:
             value = np.broadcast_to(value, shape)
         else:
-            axes = tuple(range(extra))
+            axes = _LEADING[extra] if extra <= 4 else tuple(range(extra))
             if found[extra:] != shape:
                 axes += tuple([i + extra for i, n in enumerate(shape) if n == 1 and found[i + extra] != 1])
             if axes:  # for arrays what np.sum comes to; kept where there is no axis more than wanted
