@@ -339,6 +339,8 @@ class Traced:
         if answer is None and method == "__call__":
             answer = _late(ufunc)
         if answer is None:
+            if buffers.is_python(ufunc):
+                return buffers.python_call(ufunc, method, inputs, kwargs)
             if method == "__call__":
                 return unknown(ufunc)
             raise UnknownFunctionError(f"np.{ufunc.__name__}.{method} has no derivative rule in diffkit",

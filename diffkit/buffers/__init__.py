@@ -12,7 +12,8 @@ NumPy's protocols hand diffkit ufuncs, functions and operators.  They do not han
 ``functions``  the gate of NumPy's functions; those that write (``np.copyto``, ``np.put``, …)
 ``viewing``    those that share memory in ways of their own (``np.einsum``, ``np.broadcast_arrays``, …)
 ``creation``   the replacements: ``np.array``, ``np.zeros``, …
-``brackets``   ``np.r_``, ``np.c_``, ``np.vectorize``
+``brackets``   ``np.r_``, ``np.c_``, ``np.vectorize``, ``np.frompyfunc``
+``iterating``  ``np.nditer``, ``np.ndenumerate``
 
 ``run`` calls a function of the user's with all this switched on.
 """
@@ -28,10 +29,11 @@ import numpy as np
 from diffkit import traced, tree
 from diffkit.buffers import viewing
 from diffkit.buffers.aliases import link
-from diffkit.buffers.brackets import Joined, vectorize_call
+from diffkit.buffers.brackets import Joined, is_python, python_call, vectorize_call
 from diffkit.buffers.creation import CREATORS, LISTERS, copied, creator, lister, made, pack
 from diffkit.buffers.functions import call_function
 from diffkit.buffers.handles import contents, flags, fresh, handle, is_handle, lend
+from diffkit.buffers.iterating import Enumeration, Iterator
 from diffkit.buffers.running import (
     NORM,
     ORIGINALS,
@@ -59,11 +61,10 @@ from diffkit.rules import kinds
 from diffkit.traced import Traced
 
 __all__ = [
-    "FLAT", "ORIGINALS", "REPLACED", "add_at", "apart", "call_function", "call_ufunc", "contents", "copied", "flags",
-    "flat",
-    "fresh", "handle", "has_identity", "is_handle", "is_running", "lend", "link", "made", "overwrite", "pack",
-    "plainly", "refuse_plain", "run", "setitem", "settle", "snapshot", "ufunc_at", "ufunc_out", "vectorize_call",
-    "viewing",
+    "FLAT", "ORIGINALS", "REPLACED", "add_at", "apart", "call_function", "call_ufunc", "contents", "copied",
+    "flags", "flat", "fresh", "handle", "has_identity", "is_handle", "is_python", "is_running", "lend", "link",
+    "made", "overwrite", "pack", "plainly", "python_call", "refuse_plain", "run", "setitem", "settle",
+    "snapshot", "ufunc_at", "ufunc_out", "vectorize_call", "viewing",
 ]
 
 
@@ -130,7 +131,7 @@ for _name in CREATORS:
     REPLACED[_name] = creator(getattr(np, _name))
 for _name in LISTERS:
     REPLACED[_name] = lister(getattr(np, _name))
-REPLACED.update(r_=Joined(np.r_), c_=Joined(np.c_))
+REPLACED.update(r_=Joined(np.r_), c_=Joined(np.c_), nditer=Iterator, ndenumerate=Enumeration)
 ORIGINALS.update({_name: getattr(np, _name) for _name in REPLACED})
 NORM[0] = lister(np.linalg.norm)
 VECTORIZE[0] = vectorize_call

@@ -1,4 +1,4 @@
-"""``np.r_``, ``np.c_`` and ``np.vectorize``, which are objects: what they do with traced values."""
+"""What ``np.r_``, ``np.c_``, ``np.vectorize`` and ``np.frompyfunc``, which are objects, do with traced values."""
 
 from __future__ import annotations
 
@@ -127,3 +127,33 @@ def vectorize_call(self: Any, *args: Any, **kwargs: Any) -> Any:
     types = self.otypes
     packed = np.reshape(pack(results), shape)
     return packed.astype(types[0]) if types and packed.dtype != np.dtype(types[0]) else packed
+
+
+# --- ufuncs made of Python functions -------------------------------------------------------------
+
+def is_python(ufunc: np.ufunc) -> bool:
+    """Whether a ufunc calls a Python function for each entry, as those of ``np.frompyfunc`` do."""
+    return all(set(kinds) <= set("O->") for kinds in ufunc.types)
+
+
+def python_call(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """NumPy's own loop over the entries as objects; numbers among the results become an array of floats."""
+    results = getattr(ufunc, method)(*map(_objects, inputs), **kwargs)
+    return tuple(map(_numbers, results)) if type(results) is tuple else _numbers(results)
+
+
+def _objects(value: Any) -> Any:
+    if not holds_traced(value):
+        return value
+    value = _entries(value)
+    boxes = np.empty(value.shape, object)
+    for index in np.ndindex(*value.shape):
+        boxes[index] = value[index]
+    return boxes
+
+
+def _numbers(result: Any) -> Any:
+    if type(result) is not np.ndarray:
+        return result
+    entries = result.ravel().tolist()
+    return np.reshape(pack(entries), result.shape) if holds_traced(entries) else result

@@ -14,10 +14,12 @@ from typing import Any, NoReturn
 import numpy as np
 
 from diffkit.buffers.aliases import activate, is_alone, link
+from diffkit.buffers.callers import is_called_as
 from diffkit.buffers.handles import contents, handle, is_handle, view
 from diffkit.buffers.rebinding import is_operand, is_ours_alone
 from diffkit.buffers.store import FLAT, unravel
 from diffkit.errors import DiffkitError, MutationError
+from diffkit.refusals import is_assignment
 from diffkit.rules.indexing import GETITEM
 from diffkit.rules.kinds import FUNCTIONS, Rule
 from diffkit.rules.writing import ADD_AT, SETITEM
@@ -50,6 +52,9 @@ def setitem(target: Traced, index: Any, value: Any, rule: Rule = SETITEM) -> Non
         index = plain_index(index)
     if type(value) in (list, tuple):
         value = array(value)
+    elif type(value) is Traced and value.shape and is_called_as("shuffle", 2) and not is_assignment():
+        raise MutationError("shuffle of a differentiated array of more than one axis would exchange views of rows "
+                            "and lose some", "z[...] = z[rng.permutation(len(z))]")
     value = contents(value)
     if not target.shape and np.shape(layout(value)):
         value = np.reshape(value, ())  # NumPy lets one entry be written from any array of size one
