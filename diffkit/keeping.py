@@ -27,7 +27,7 @@ Kept = dict[int, tuple[Any, Any]]  #: by id: an array (which keeps the id its ow
 
 def keep(array: Any, kept: Kept) -> Any:
     """An array with the entries that ``array`` has now, whatever is written to it later."""
-    if is_frozen(array):
+    if not array.flags.writeable and is_frozen(array):
         return array
     if array.size <= _SMALL:
         return array.copy("K")
@@ -63,7 +63,7 @@ def same_bits(a: Any, b: Any) -> bool:
 
 def apart(leaf: Any) -> Any:
     """A leaf that moves, as an array of the run's own; laid out alike, so that what is a view stays one."""
-    if type(leaf) is not np.ndarray or is_frozen(leaf):
+    if type(leaf) is not np.ndarray or (not leaf.flags.writeable and is_frozen(leaf)):
         return leaf
     if leaf.flags.c_contiguous or leaf.flags.f_contiguous:
         return leaf.copy("K")

@@ -79,9 +79,7 @@ class Level:
 
     def close(self) -> None:
         """End of the transform: every later use of a value of this level is a leak."""
-        # Plain functions, not bound methods: no reference cycle keeps the run's arrays alive.
-        self.process = self.unary = self.binary = self.concrete = leaked  # type: ignore[method-assign, assignment]
-        self.both = self.first = self.second = self.write = leaked  # type: ignore[method-assign, assignment]
+        self.__dict__.update(_LEAKED)
 
 
 def levels_made() -> int:
@@ -96,3 +94,7 @@ def leaked(*args: Any) -> Any:
         "or store dk.value(x), which is a plain array",
         "the function appended it to a list, a global, an attribute or a cache; or it is a generator "
         "that was consumed later")
+
+
+#: What a closed level answers; plain functions, not bound methods: no reference cycle keeps the run's arrays alive.
+_LEAKED = dict.fromkeys(["process", "unary", "binary", "both", "first", "second", "write", "concrete"], leaked)

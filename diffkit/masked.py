@@ -66,11 +66,14 @@ def one_holds_nan(values: Iterable[Any]) -> bool:
         for value in values:
             if type(value) is np.ndarray:
                 kind = value.dtype.kind
-                if kind == "f" and value.flags.c_contiguous:
-                    value = value.reshape(-1)  # the sum of squares: quicker, and without inf - inf
-                elif kind not in "fc":
+                if kind == "f" and (value.ndim == 1 or value.flags.c_contiguous):
+                    if value.ndim != 1:
+                        value = value.reshape(-1)
+                    value = value.dot(value)  # the sum of squares: quicker, and without inf - inf
+                elif kind in "fc":
+                    value = np.add.reduce(value, axis=None)
+                else:
                     continue
-                value = value.dot(value) if value.ndim == 1 else np.add.reduce(value, axis=None)
             elif is_traced(value):
                 value = math.nan if value.level.peek(value, holds_nan) else 0.0
             if value != value:

@@ -24,6 +24,9 @@ from diffkit.rules.writing import ADD_AT, SETITEM, fitted, last_written
 from diffkit.tape import PICK, Node
 from diffkit.traced import Traced
 
+#: Rules whose pull works in the parents' cotangents themselves.
+_BY_HAND = frozenset([GETITEM, SETITEM, ADD_AT, PICK])
+
 
 def sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequence[Node],
           structural: bool = False) -> list[Any]:
@@ -121,17 +124,16 @@ def _sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequenc
                         cotangents[j] = c = previous + c
                         owned[j] = type(c) is np.ndarray
                 continue
-            if rule is GETITEM:
-                _add_item(cotangents, owned, node, g)
-                continue
-            if rule is SETITEM or rule is ADD_AT:
-                _set_item(cotangents, owned, node, g)
-                continue
-            if rule is PICK:
-                whole = node.parents[0].index
-                if cotangents[whole] is None:
-                    cotangents[whole] = {}
-                cotangents[whole][node.params["position"]] = g
+            if rule in _BY_HAND:
+                if rule is GETITEM:
+                    _add_item(cotangents, owned, node, g)
+                elif rule is PICK:
+                    whole = node.parents[0].index
+                    if cotangents[whole] is None:
+                        cotangents[whole] = {}
+                    cotangents[whole][node.params["position"]] = g
+                else:
+                    _set_item(cotangents, owned, node, g)
                 continue
             if rule.outputs:
                 g = tuple(g.get(position) for position in range(rule.outputs))
@@ -139,7 +141,11 @@ def _sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequenc
                 if c is not None:
                     if c.shape != parent.shape or c.dtype is not parent.dtype:
                         c = conform(c, parent.shape, parent.dtype)
-                    _accumulate(cotangents, owned, parent.index, c)
+                    j = parent.index
+                    if cotangents[j] is None:
+                        cotangents[j] = c
+                    else:
+                        _accumulate(cotangents, owned, j, c)
     finally:
         restore(quiet)
     return [buffers.contents(cotangents[node.index]) for node in wanted]

@@ -70,8 +70,9 @@ def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         kwargs = {name: _read(value) for name, value in kwargs.items()}
         if not _holds_traced(args) and not _holds_traced(tuple(kwargs.values())):
             return fresh(func(*args, **kwargs))
-    answer = FUNCTIONS.get(func)
-    if answer is None:
+    try:
+        answer = FUNCTIONS[func]
+    except KeyError:
         return unknown(func)
     if kwargs and isinstance(answer, Rule) and _holds_traced(tuple(kwargs.values())):
         args, kwargs = _by_position(func, args, kwargs)
@@ -145,11 +146,13 @@ def _apart(result: Traced, args: tuple[Any, ...]) -> Traced:
     for arg in args:
         if arg is result:
             return _apart(Traced(result.level, result.value, result.mark), ())
-    if hasattr(result, "source") and result.source is not None:
+    if getattr(result, "source", None) is not None:
         root = result.root
         result = Traced(result.level, result.value, result.mark)
         result.root = root
-    if result.value.shape and 0 in layout(result).strides:  # broadcast: NumPy's would have memory of its own
+    value = result.value
+    model = value if type(value) is np.ndarray else layout(value)
+    if value.shape and 0 in model.strides:  # broadcast: NumPy's would have memory of its own
         return in_order(result, "C")  # type: ignore[no-any-return]
     return result
 

@@ -24,6 +24,8 @@ def _swap(a: Any) -> Any:
 
 def _matmul_left(g: Any, a: Any, b: Any) -> Any:
     """g_ij b_kj, for vectors and stacks of matrices too."""
+    if b.ndim == 2 and a.ndim > 1:
+        return g @ b.T
     if b.ndim == 1:
         return g[..., None] * b
     if a.ndim == 1 and b.ndim == 2:

@@ -232,6 +232,8 @@ class Linear(Rule):
         return self.call(*tangents, **params)
 
     def pull(self, g: Any, saved: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
+        if len(active) == 1:
+            return (self.adjoint(g, saved, active[0], **params),)
         return [self.adjoint(g, saved, i, **params) for i in active]
 
 
@@ -267,9 +269,12 @@ class Multilinear(Rule):
         return total
 
     def pull(self, g: Any, saved: Any, params: Params, active: tuple[int, ...]) -> Sequence[Any]:
-        if callable(self.adjoints):
-            return [self.adjoints(i, g, *saved, **params) for i in active]
-        return [self.adjoints[i](g, *saved, **params) for i in active]
+        adjoints = self.adjoints
+        if callable(adjoints):
+            return [adjoints(i, g, *saved, **params) for i in active]
+        if len(active) == 1:
+            return (adjoints[active[0]](g, *saved, **params),)
+        return [adjoints[i](g, *saved, **params) for i in active]
 
 
 class Flat(Rule):
@@ -327,7 +332,7 @@ class General(Rule):
         y, args = saved
         if self.vjp is not None:
             cotangents = self.vjp(g, y, args, **params)
-            return [cotangents[i] for i in active]
+            return (cotangents[active[0]],) if len(active) == 1 else [cotangents[i] for i in active]
         assert transpose is not None and self.jvp is not None
         jvp = self.jvp
 
