@@ -11,6 +11,6 @@ name an entry that happens to be zero, but never misses one.
 
 from diffkit.sparsity.colouring import colour_columns, colour_symmetric
 from diffkit.sparsity.pattern import TooDenseError, pattern_of
-from diffkit.sparsity.rows import Rows
+from diffkit.sparsity.rows import Rows, fixed
 
-__all__ = ["Rows", "TooDenseError", "colour_columns", "colour_symmetric", "pattern_of"]
+__all__ = ["Rows", "TooDenseError", "colour_columns", "colour_symmetric", "fixed", "pattern_of"]

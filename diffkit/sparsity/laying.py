@@ -20,6 +20,7 @@ import numpy as np
 
 from diffkit.rules.indexing import GETITEM, SCATTER
 from diffkit.rules.shapes import RESHAPE, TRANSPOSE
+from diffkit.sparsity.rows import fixed
 
 Shape = tuple[int, ...]
 #: The rows of a table, and which pieces stand in it from left to right, with their axes in which order.
@@ -46,6 +47,8 @@ class Laying:
             self.sources = np.empty(count, np.intp)
             self.sources[places] = sources
             self.places = None
+        self.sources = fixed(self.sources)
+        self.places = None if self.places is None else fixed(self.places)
 
     def __call__(self, pieces: Sequence[Any]) -> Any:
         if self.table is not None:

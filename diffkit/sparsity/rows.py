@@ -13,6 +13,13 @@ from typing import Any
 import numpy as np
 
 
+def fixed(array: Any) -> Any:
+    """The array, or a copy of a view, so that nobody can write to it: compiled programs then need not compare it."""
+    array = array if array.base is None else array.copy()
+    array.flags.writeable = False
+    return array
+
+
 class Rows:
     """Sets of columns below ``width``, one for each row."""
 

@@ -20,7 +20,7 @@ from diffkit.arguments import Moving
 from diffkit.masked import CAREFUL, attempts, holds_nan
 from diffkit.reverse import sweep
 from diffkit.rules.repeated import RepeatedValuesError
-from diffkit.sparsity import Rows, TooDenseError, colour_columns, pattern_of
+from diffkit.sparsity import Rows, TooDenseError, colour_columns, fixed, pattern_of
 from diffkit.sparsity.cuts import Cut, cut_of
 from diffkit.sparsity.laying import Laying
 from diffkit.transforms.compressed import cut as cut_up
@@ -38,35 +38,37 @@ class NotBetween(Exception):
 class _Batch:
     """Colours that are seeded at the same targets and pulled together."""
 
-    targets: list[int]
-    sources: list[int]
+    targets: tuple[int, ...]
+    sources: tuple[int, ...]
     directions: Any
 
 
-class SweepsBetween:
-    """Pulls of the colours of R's rows; ``entries`` gives the pattern's entries, row by row."""
+class Between:
+    """What is found out about a run's cut once: colours of R's rows, J's pattern, and how entries of R add up to J's.
 
-    by_rows = True
+    ``size`` is the number of entries of R.
+    """
 
-    def __init__(self, run: Linearized, cut: Cut, out_sizes: Sequence[int], width: int) -> None:
+    def __init__(self, cut: Cut, out_sizes: Sequence[int], width: int) -> None:
         self.source_shapes, self.target_shapes = cut.shapes
         between = pattern_of(cut.between, cut.sources, cut.targets, self.target_shapes)
         targets, sources = sizes_of(self.target_shapes), sizes_of(self.source_shapes)
+        self.size = between.size
         self.colours = colour_columns(between.transposed(), targets)
         self.count = int(self.colours.max(initial=-1)) + 1 if between.size else 0
         # An entry of J for each entry of R and each result that its row is added to, by the input of its column.
         entries, results = cut.destinations(out_sizes)
         numbered = Rows(between.starts, np.arange(between.size), between.size).take(entries)
-        self.entry = numbered.indices
-        columns = cut.origins()[between.indices[self.entry]]
+        columns = cut.origins()[between.indices[numbered.indices]]
         inside = columns >= 0
-        self.entry = self.entry[inside]
         self.keys = (np.repeat(results, numbered.lengths) * width + columns)[inside]
         self.pattern = Rows.from_keys(self.keys, sum(out_sizes), width)
-        self._batches(between, targets, sources)
+        self.shapes: list[tuple[int, ...]] = []
+        self.batches: list[_Batch] = []
+        self.found = self._batch(between, targets, sources)[numbered.indices[inside]]
 
-    def _batches(self, between: Rows, targets: Sequence[int], sources: Sequence[int]) -> None:
-        """What is swept together, and where each entry of R is found in the pieces that come out, laid end to end."""
+    def _batch(self, between: Rows, targets: Sequence[int], sources: Sequence[int]) -> Any:
+        """Put colours of the same targets together; where each entry of R is in the pieces that come out."""
         rows, columns = between.numbers, between.indices
         line = self.colours[rows]
         target, source = np.repeat(np.arange(len(targets)), targets), np.repeat(np.arange(len(sources)), sources)
@@ -79,33 +81,45 @@ class SweepsBetween:
             batch[colours], number[colours] = k, np.arange(len(colours))
         piece = batch[line] * len(sources) + source[columns]
         reached = np.bincount(piece, minlength=len(seeded) * len(sources)).reshape(len(seeded), len(sources)) > 0
-        many = np.array([len(colours) for colours in seeded.values()])
-        lengths = (np.where(reached, many[:, None], 0) * np.array(sources)).ravel()
-        own_column = columns - (np.cumsum(sources) - sources)[source[columns]]
-        self.found = ((np.cumsum(lengths) - lengths)[piece] + number[line] * np.array(sources)[source[columns]]
-                      + own_column)
-        self.shapes: list[tuple[int, ...]] = []
-        self.batches: list[_Batch] = []
         for own, colours, there in zip(seeded, seeded.values(), reached):
-            front = (len(colours),) if len(colours) > 1 else ()
             chosen = np.flatnonzero(there).tolist()
+            front = (len(colours),) if len(colours) > 1 else ()
             self.shapes += [front + self.source_shapes[k] for k in chosen]
             inside = np.isin(target, own)
             lines = self.colours[inside] == np.array(colours)[:, None]
-            self.batches.append(_Batch(list(own), chosen, (lines & (between.lengths[inside] > 0)).astype(float)))
+            directions = fixed((lines & (between.lengths[inside] > 0)).astype(float))
+            self.batches.append(_Batch(own, tuple(chosen), directions))
+        many = np.array([len(colours) for colours in seeded.values()], np.intp)
+        size = np.array(sources, np.intp)
+        lengths = (np.where(reached, many[:, None], 0) * size).ravel()
+        left, first = np.cumsum(lengths) - lengths, np.cumsum(size) - size
+        return left[piece] + number[line] * size[source[columns]] + columns - first[source[columns]]
 
-    def lay_into(self, pattern: Rows) -> None:
-        """Say where the entries go: into those of J's pattern (or of one that has more)."""
+    def sweeps(self, pattern: Rows) -> SweepsBetween:
+        """The sweeps that give the entries of J's pattern, or of one that has more."""
         keys = pattern.numbers * pattern.width + pattern.indices
         same = self.keys.size == keys.size and np.array_equal(keys, self.keys)
         places = np.arange(keys.size) if same else np.searchsorted(keys, self.keys)
-        self.lay = Laying(self.shapes, self.found[self.entry], places, keys.size)
+        return SweepsBetween((self.source_shapes, self.target_shapes), fixed(self.colours), self.count,
+                             tuple(self.batches), Laying(self.shapes, self.found, places, keys.size))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SweepsBetween:
+    """Pulls of the colours of R's rows; ``entries`` gives the pattern's entries, row by row."""
+
+    shapes: tuple[list[tuple[int, ...]], list[tuple[int, ...]]]
+    colours: Any
+    count: int
+    batches: tuple[_Batch, ...]
+    lay: Laying
+    by_rows = True
 
     def entries(self, f: Function, moving: Moving, kwargs: dict[str, Any], run: Linearized | None = None) -> Any:
         """The entries at a point.  Raises NotBetween."""
         run = run or Linearized(f, moving, kwargs)
         cut = None if run.split else cut_of(run.nodes, run.wanted, run.marks)
-        if cut is None or cut.shapes != (self.source_shapes, self.target_shapes):
+        if cut is None or cut.shapes != self.shapes:
             raise NotBetween
         dtype = np.result_type(*(leaf.dtype for leaf in moving.leaves))
         pieces = []
@@ -143,11 +157,11 @@ class SweepsBetween:
         return self.entries(f, moving, kwargs, run), direction, laid(run.pull_seeds(seeds)), True
 
 
-def sweeps_between(run: Linearized, cut: Cut | None, out_sizes: Sequence[int], width: int) -> SweepsBetween | None:
-    """Sweeps between the cuts of a run, or None where there are none or the pattern between is too dense."""
+def between_of(run: Linearized, cut: Cut | None, out_sizes: Sequence[int], width: int) -> Between | None:
+    """What lies between the cuts of a run, or None where there are none or its pattern is too dense."""
     if cut is None or run.split:
         return None
     try:
-        return SweepsBetween(run, cut, out_sizes, width)
+        return Between(cut, out_sizes, width)
     except TooDenseError:
         return None

@@ -18,7 +18,7 @@ from diffkit.arguments import Moving
 from diffkit.rules.indexing import GETITEM
 from diffkit.rules.shapes import RESHAPE
 from diffkit.rules.writing import SETITEM
-from diffkit.sparsity import Rows, TooDenseError, colour_columns, colour_symmetric, pattern_of
+from diffkit.sparsity import Rows, TooDenseError, colour_columns, colour_symmetric, fixed, pattern_of
 from diffkit.sparsity.colouring import readable
 from diffkit.transforms.directions import along
 from diffkit.transforms.products import Linearized, push
@@ -40,7 +40,7 @@ class WholeSweeps:
         else:
             self._colour(pattern, method)
         self.count = int(self.colours.max(initial=-1)) + 1 if pattern.size else 0
-        self._places(pattern, symmetric)
+        self.colours, self.places = fixed(self.colours), fixed(self._places(pattern, symmetric))
 
     def _colour(self, pattern: Rows, method: str) -> None:
         """The fewer of the columns' and the rows' colours, or those that ``method`` asks for."""
@@ -54,7 +54,7 @@ class WholeSweeps:
         self.by_rows = rows is not None and (columns is None or rows.max(initial=0) < columns.max(initial=0))
         self.colours = rows if self.by_rows else columns
 
-    def _places(self, pattern: Rows, symmetric: bool) -> None:
+    def _places(self, pattern: Rows, symmetric: bool) -> Any:
         """Where each entry stands in the compressed matrix, of one line for each colour, laid end to end."""
         rows, columns = pattern.numbers, pattern.indices
         if self.by_rows:
@@ -65,7 +65,7 @@ class WholeSweeps:
                 other = ~readable(pattern, self.colours)
                 line = np.where(other, self.colours[rows], line)
                 entry = np.where(other, columns, entry)
-        self.places = line * self.shape[1 if self.by_rows else 0] + entry
+        return line * self.shape[1 if self.by_rows else 0] + entry
 
     def _directions(self, dtype: Any, extra: Any = None) -> Any:
         """One line for each colour: ones at its columns (or rows)."""

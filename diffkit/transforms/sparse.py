@@ -21,10 +21,10 @@ import numpy as np
 
 from diffkit.arguments import Argnums, Moving, split
 from diffkit.errors import InputError, UnsupportedArgumentError, require
-from diffkit.sparsity import pattern_of
+from diffkit.sparsity import Rows, fixed, pattern_of
 from diffkit.sparsity.cuts import cut_of
 from diffkit.traced import is_traced
-from diffkit.transforms.between import NotBetween, SweepsBetween, sweeps_between
+from diffkit.transforms.between import Between, NotBetween, SweepsBetween, between_of
 from diffkit.transforms.compressed import WholeSweeps, sizes_of
 from diffkit.transforms.gradient import grad
 from diffkit.transforms.products import Linearized
@@ -77,7 +77,7 @@ class SparseDerivative:
         self.out_shapes = [tuple(out.shape) for out in outs]
         self.sweeps = self._fewest(run)
         self.shape = self.pattern.count, self.pattern.width
-        self.rows, self.columns = self.pattern.numbers, self.pattern.indices
+        self.rows, self.columns = fixed(self.pattern.numbers), self.pattern.indices
         self.colours, self.count = self.sweeps.colours, self.sweeps.count
         self.by_rows = self.sweeps.by_rows
         self.between = type(self.sweeps) is SweepsBetween
@@ -87,21 +87,21 @@ class SparseDerivative:
         """Find the pattern, and the sweeps that take least."""
         out_sizes, width = sizes_of(self.out_shapes), sum(sizes_of(self.leaf_shapes))
         cut = None if self.method == "forward" else cut_of(run.nodes, run.wanted, run.marks)
-        between = sweeps_between(run, cut, out_sizes, width) if cut is not None and cut.gathers else None
+        between = between_of(run, cut, out_sizes, width) if cut is not None and cut.gathers else None
         if between is not None:
             pattern = between.pattern
         else:
             pattern = pattern_of(run.nodes, run.wanted, run.marks, self.out_shapes)
-        self.pattern = pattern.union(pattern.transposed()) if self.symmetric else pattern
+        pattern = pattern.union(pattern.transposed()) if self.symmetric else pattern
+        self.pattern = Rows(fixed(pattern.starts), fixed(pattern.indices), pattern.width)
         work = sum(sizes_of([node.shape for node in run.nodes if node.shape is not None]))
         if between is None or self.symmetric or not self._takes_less(between, self._at_least(), work):
             whole = self._whole()
             if between is None and whole.count > _FEW:  # slices alone: most are bands
-                between = sweeps_between(run, cut, out_sizes, width)
+                between = between_of(run, cut, out_sizes, width)
             if between is None or not self._takes_less(between, whole.count, work):
                 return whole
-        between.lay_into(self.pattern)
-        return between
+        return between.sweeps(self.pattern)
 
     def _at_least(self) -> int:
         """Colours that whole sweeps take at least."""
@@ -109,13 +109,13 @@ class SparseDerivative:
         rows = int(np.bincount(self.pattern.indices).max(initial=0))
         return rows if self.method == "reverse" else min(rows, columns)
 
-    def _takes_less(self, between: SweepsBetween, count: int, work: int) -> bool:
+    def _takes_less(self, between: Between, count: int, work: int) -> bool:
         """Whether sweeps between, and the laying, take less than whole ones; a pull takes up to two pushes' time.
 
         ``work`` is the number of entries that f computes.
         """
         pulls = between.count * (1 if self.method == "reverse" else 2)
-        return bool(pulls * work + between.found.size < count * work)
+        return bool(pulls * work + between.size < count * work)
 
     def _whole(self) -> WholeSweeps:
         return WholeSweeps(self.pattern, self.symmetric, self.method, self.leaf_shapes, self.out_shapes)
