@@ -8,9 +8,12 @@ wrong matrix against the reference; the first that holds is the name.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 
+from diffkit import tree
 from diffkit.comparison.problem import Array, Problem
 
 _CLOSE = 1e-5
@@ -45,6 +48,49 @@ def name_pattern(problem: Problem, value: Array, reference: Array, wrong: Array)
     if shift is not None and bad.size > 1:
         return f"off by {shift:.6g} in every entry" + where
     return where.removeprefix(": ").removeprefix(", ")
+
+
+def name_shape(problem: Problem, answer: Any, reference: Array) -> str:
+    """What a derivative of another shape is beside the right one ("" when it looks like none of the known)."""
+    leaves = tree.flatten(answer)[0]
+    blocks = [block for row in problem.blocks(problem.containers(reference)) for block in row]
+    if len(leaves) != len(blocks):
+        return ""
+    for leaf, right in zip(leaves, blocks):
+        given = np.asarray(leaf)
+        if given.shape != right.shape and given.dtype.kind in "fciu" and right.size:
+            return _reshaped(given, right)
+    return ""
+
+
+def _reshaped(given: Array, right: Array) -> str:
+    """An array of another shape: unsummed, summed too far, transposed, or only laid out in another way."""
+    def alike(a: Array, b: Array) -> bool:
+        allowed = _CLOSE * float(np.max(np.abs(b), initial=0.0))
+        return a.shape == b.shape and bool(np.allclose(a, b, rtol=_CLOSE, atol=allowed))
+
+    axes = range(given.ndim)
+    for chosen in (axis for count in range(1, given.ndim + 1) for axis in combinations(axes, count)):
+        for keepdims in (False, True):
+            if alike(np.sum(given, axis=chosen, keepdims=keepdims), right) and right.size < given.size:
+                return f"its sum over {_axes(chosen)} is right: the sum over a broadcast axis is missing"
+            if alike(np.mean(given, axis=chosen, keepdims=keepdims), right) and right.size < given.size:
+                return f"its mean over {_axes(chosen)} is right: the mean is missing"
+    if given.size == right.size:
+        if given.ndim == right.ndim == 2 and alike(given.T, right):
+            return "transposed"
+        if alike(given.reshape(right.shape), right):
+            return "the right numbers in another shape"
+    for chosen in (axis for count in range(1, right.ndim + 1) for axis in combinations(range(right.ndim), count)):
+        if alike(given, np.sum(right, axis=chosen)):
+            return f"summed over {_axes(chosen)}, which belongs to the derivative"
+        if alike(given, np.diagonal(right)) if right.ndim == 2 else False:
+            return "the diagonal alone"
+    return ""
+
+
+def _axes(chosen: tuple[int, ...]) -> str:
+    return f"axis {chosen[0]}" if len(chosen) == 1 else f"axes {', '.join(map(str, chosen))}"
 
 
 def _significant(reference: Array) -> Array:

@@ -32,7 +32,7 @@ import numpy as np
 from diffkit.comparison.character import Growth
 from diffkit.comparison.judge import JUMP, KINK, NOISY, STAIRCASE, VERTICAL, Judgement
 from diffkit.comparison.methods import MISSHAPEN, NUMERIC, RAISED, USER, Witness
-from diffkit.comparison.patterns import name_pattern
+from diffkit.comparison.patterns import name_pattern, name_shape
 from diffkit.comparison.problem import Array, Problem
 
 KINDS = ("AGREE", "AGREE-BUT-UNRESOLVED", "NOISY", "ILL-CONDITIONED", "CHAOTIC", "KINK", "PIECEWISE-CONSTANT",
@@ -105,7 +105,7 @@ def pronounce(problem: Problem, witnesses: Sequence[Witness], judged: Judgement,
               digits: dict[str, Array | None], places: int) -> Verdict:
     """The verdict of a comparison that was made."""
     findings: list[Finding] = []
-    findings += _unusable(witnesses)
+    findings += _unusable(problem, witnesses, judged)
     findings += _wrong(problem, witnesses, judged)
     accused = bool(findings)
     special = _special(problem, witnesses, judged)
@@ -184,14 +184,16 @@ def _list(entries: tuple[str, ...], count: int) -> str:
     return ", ".join(entries) + more
 
 
-def _unusable(witnesses: Sequence[Witness]) -> list[Finding]:
+def _unusable(problem: Problem, witnesses: Sequence[Witness], judged: Judgement) -> list[Finding]:
     """Candidates of the caller's that gave nothing to compare."""
     findings = []
     for w in witnesses:
         if w.family != USER or w.ran:
             continue
         if w.state == MISSHAPEN:
-            findings.append(Finding("shape", w.method, (), 0, f"{w.method} {w.note}", pattern="shape"))
+            known = "" if np.isnan(judged.reference).all() else name_shape(problem, w.answer, judged.reference)
+            text = f"{w.method} {w.note}" + (f": {known}" if known else "")
+            findings.append(Finding("shape", w.method, (), 0, text, pattern=known or "shape"))
         elif w.state == RAISED:
             findings.append(Finding("raised", w.method, (), 0, f"{w.method} raised {w.note}", pattern="raised"))
     return findings

@@ -49,6 +49,8 @@ class Operation(Rule):
     kind = "custom"
     #: Whether readers are shown one operation even where f itself could be recorded.
     opaque = False
+    #: Whether its derivative is f's own, so that who looks for a wrong one looks into f.
+    transparent = False
     __slots__ = ("function", "levels", "out_structure", "rest", "structure")
 
     def __init__(self, name: str, function: Function, structure: tree.Structure, leaves: Sequence[Any]) -> None:
@@ -82,7 +84,7 @@ class Operation(Rule):
         if not levels:
             return self._arrays(self.evaluate(self.unpack(leaves)), closed=True)
         level = levels[-1]
-        if isinstance(level, RecordLevel) and level.looks_inside and not self.opaque:
+        if isinstance(level, RecordLevel) and (level.looks_inside or self.transparent) and not self.opaque:
             nodes, guards = len(level.nodes), len(level.guards)
             try:
                 return self._arrays(settle(self.function(*self.unpack(leaves))), closed=False)

@@ -21,6 +21,7 @@ from diffkit.rules.kinds import conform
 
 
 class _Checkpointed(Operation):
+    transparent = True
     __slots__ = ()
 
     def _moving(self, args: Sequence[Any], active: Sequence[int]) -> Function:

@@ -84,12 +84,16 @@ class Operations:
                     continue
                 own = [tangents.get(given.index) if isinstance(given, Node) else None for given in node.inputs]
                 if any(t is not None for t in own):
-                    tangent = self._first(node, own)
+                    tangent = self.tangent(node, own)
                     if tangent is not None:
                         tangents[node.index] = tangent
         return tangents
 
-    def _first(self, node: Node, own: list[Any]) -> Any:
+    def tangent(self, node: Node, own: list[Any]) -> Any:
+        """One operation's tangent from those of its operands (None: it does not move).
+
+        Raises NotExact where there is no formula.
+        """
         rule = node.rule
         assert rule is not None
         if rule is PICK:
