@@ -22,7 +22,9 @@ def user_frame() -> Any:
     frame: Any = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith(_INSIDE) and not any(part in name for part in (*_LIBRARIES, _SCIPY)):
+        # A dataclass's __init__ is compiled from a "<string>" in the module of its class.
+        inside = name == "<string>" and frame.f_globals.get("__name__", "").startswith("diffkit.")
+        if not inside and not name.startswith(_INSIDE) and not any(part in name for part in (*_LIBRARIES, _SCIPY)):
             return frame
         frame = frame.f_back
     return None

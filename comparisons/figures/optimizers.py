@@ -16,8 +16,8 @@ from diffkit import optim
 #: Name: optimizer, and the training loss in epochs 1, 5 and 30.
 METHODS = {"SGD 0.1": (optim.SGD(0.1), (0.537, 0.070, 0.0043)),
            "Momentum 0.01": (optim.Momentum(0.01), (0.648, 0.070, 0.0044)),
-           "AdaGrad 0.01": (optim.AdaGrad(0.01), (0.374, 0.095, 0.0147)),
-           "RMSProp 0.001": (optim.RMSProp(0.001), (1.075, 0.108, 0.0)),
+           "AdaGrad 0.01": (optim.AdaGrad(0.01, like="torch"), (0.374, 0.095, 0.0147)),
+           "RMSProp 0.001": (optim.RMSProp(0.001, like="torch", decay=0.9), (1.075, 0.108, 0.0000)),
            "Adam 0.001": (optim.Adam(0.001), (1.271, 0.150, 0.0045))}
 
 

@@ -50,7 +50,11 @@ def learning_rate(lr: LearningRate, step: int) -> float:
     """The learning rate at a step; raises OptimizerError when it isn't a finite number ≥ 0."""
     if type(lr) is float:
         return lr
-    value = lr(step) if callable(lr) else lr
+    try:
+        value = lr(step) if callable(lr) else lr
+    except Exception as error:
+        error.add_note(f"The schedule was asked for the learning rate at step {step}; does it end too early?")
+        raise
     number = np.asarray(value)
     if not (number.shape == () and number.dtype.kind in "fiu" and math.isfinite(value) and value >= 0):
         raise OptimizerError(f"the learning rate at step {step} is {value!r}",

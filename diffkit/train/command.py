@@ -36,6 +36,7 @@ def add_parser(commands: Any) -> None:
     add("data", metavar="DATA", help="a .csv file with a header line, or digits, iris, wine, breast_cancer, diabetes")
     add("--target", metavar="COLUMN", help="the column to learn (of a file)")
     add("--drop", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
+    add("--category", nargs="+", default=[], metavar="COLUMN", help="columns of names that look like numbers")
     add("--task", choices=("auto", "classify", "regress"), default="auto",
         help="what the target is (default: classes for text and for few whole numbers)")
     add("--hidden", nargs="*", type=int, default=[64, 32], metavar="N",
@@ -71,6 +72,8 @@ def run(options: argparse.Namespace) -> int:
         beats += [f"  Other causes: {error.causes}"] if error.causes else []
         print("\n".join(beats), file=sys.stderr)
         return CANNOT
+    except BrokenPipeError:
+        raise
     except OSError as error:
         print(f"diffkit: {error.filename}: {error.strerror}", file=sys.stderr)
         return CANNOT

@@ -132,6 +132,8 @@ class MLPBase(BaseEstimator):  # type: ignore[misc]
 
     def _network(self, inputs: int, outputs: int, dtype: Any) -> nn.MLP:
         sizes = self.hidden_layer_sizes
+        if not (hasattr(sizes, "__index__") or hasattr(sizes, "__iter__")):
+            raise TrainingError(f"hidden_layer_sizes={sizes!r}", "a tuple of units a layer, (64, 32), or one int")
         hidden = (sizes,) if hasattr(sizes, "__index__") else tuple(sizes)
         chosen = self.activation
         chosen = chosen if isinstance(chosen, str) or callable(chosen) else list(chosen)

@@ -11,6 +11,7 @@ as good.  This module needs scikit-learn; nothing else in diffkit does.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -157,6 +158,12 @@ class MLPClassifier(ClassifierMixin, MLPBase):  # type: ignore[misc]
         if self.class_weight is None:
             return weight
         if isinstance(self.class_weight, dict):
+            classes = self.classes_.tolist()
+            if not (set(self.class_weight) <= set(classes) or set(classes) <= set(self.class_weight)):
+                raise TrainingError(f"class_weight={self.class_weight!r} for the classes {classes}",
+                                    "{label: weight} with labels as they are in y")
+            if not all(0 <= value < math.inf for value in self.class_weight.values()):
+                raise TrainingError(f"class_weight={self.class_weight!r}", "finite numbers of at least 0")
             of_class = np.array([float(self.class_weight.get(label, 1.0)) for label in self.classes_.tolist()])
         else:
             present = np.unique(targets)

@@ -51,7 +51,7 @@ def to_sklearn(model: Any) -> Any:
     if hasattr(model, "feature_names_in_"):
         twin.feature_names_in_ = np.array(model.feature_names_in_, dtype=object)
     twin.n_iter_, twin.loss_curve_ = model.n_iter_, list(model.loss_curve_)
-    twin.loss_ = twin.loss_curve_[-1]
+    twin.loss_ = twin.loss_curve_[-1] if twin.loss_curve_ else np.nan
     return twin
 
 

@@ -125,6 +125,8 @@ def fit(loss: Loss, params: Any, data: Any, optimizer: Optimizer, *, epochs: int
         raise TrainingError(f"on_nan={on_nan!r}", '"raise", "stop" or "ignore"')
     display = make_progress(progress)
     target = None if checkpoint is None else Path(checkpoint)
+    if target is not None and not target.parent.is_dir():
+        raise TrainingError(f"checkpoint={str(target)!r}: there is no folder {target.parent}", "one that is there")
     writing = [] if target is None else [lambda loop: save(target, loop.position())]
     loop = Loop(loss, params, data, optimizer, epochs=epochs, batch_size=batch_size, validation=validation,
                 early_stopping=early_stopping, callbacks=callbacks, clip=clip, check=on_nan != "ignore",

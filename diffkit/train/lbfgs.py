@@ -6,6 +6,7 @@ SciPy sees one float64 vector; the loss sees its own containers and dtypes.
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from diffkit import tree
 from diffkit.errors import require
-from diffkit.train.faults import DivergedError
+from diffkit.train.faults import DivergedError, TrainingWarning
 from diffkit.train.loop import Loss
 from diffkit.train.position import copied
 from diffkit.transforms import value_and_grad
@@ -24,6 +25,7 @@ __all__ = ["lbfgs"]
 def lbfgs(loss: Loss, params: Any, data: tuple[Any, ...], iterations: int) -> tuple[Any, list[float]]:
     """The parameters after at most ``iterations`` iterations, and the loss after each of them.
 
+    Ctrl-C is not raised: it ends the search with a warning, and the last iteration's parameters come out.
     Raises MissingPackageError without SciPy, DivergedError for a loss that is not finite at the start.
 
     >>> found, losses = lbfgs(lambda w: np.sum((w - 3.0)**2), np.zeros(2), (), 10)
@@ -56,9 +58,18 @@ def lbfgs(loss: Loss, params: Any, data: tuple[Any, ...], iterations: int) -> tu
         return float(value), flat(grads)
 
     losses: list[float] = []
-    with np.errstate(all="ignore"):  # the line search may step too far, and comes back
-        found = minimize(function, flat(params), jac=True, method="L-BFGS-B",
-                         callback=lambda intermediate_result: losses.append(float(intermediate_result.fun)),
-                         options={"maxiter": iterations, "maxfun": 20 * iterations + 100, "gtol": 1e-6,
-                                  "ftol": 1e-12})
-    return container(found.x), losses
+    reached = flat(params)
+
+    def note(intermediate_result: Any) -> None:
+        nonlocal reached
+        losses.append(float(intermediate_result.fun))
+        reached = intermediate_result.x.copy()
+
+    try:
+        with np.errstate(all="ignore"):  # the line search may step too far, and comes back
+            reached = minimize(function, reached, jac=True, method="L-BFGS-B", callback=note,
+                               options={"maxiter": iterations, "maxfun": 20 * iterations + 100, "gtol": 1e-6,
+                                        "ftol": 1e-12}).x
+    except KeyboardInterrupt:
+        warnings.warn(f"interrupted; the weights are those of iteration {len(losses)}", TrainingWarning, stacklevel=2)
+    return container(reached), losses

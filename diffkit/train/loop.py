@@ -93,6 +93,8 @@ class Loop:
         self.measure = self._measure(validation)
         self.stopping = None
         if early_stopping is not None:
+            if not isinstance(early_stopping, EarlyStopping):
+                raise TrainingError(f"early_stopping={early_stopping!r}", "train.EarlyStopping(patience=20), or None")
             self.stopping = EarlyStopping(early_stopping.patience, early_stopping.min_delta,
                                           early_stopping.restore_best)
         self.callbacks, self.after_epoch = tuple(callbacks), tuple(after_epoch)

@@ -62,5 +62,9 @@ def from_dict(saved: Mapping[str, Any], params: Any, optimizer: Optimizer) -> Sn
                                 f"in the checkpoint {other.shape} and {other.dtype}", "params of the same network")
     restored = tree.unflatten(structure, [found[name] for name in names])
     # The optimizer's own look at a foreign state: an update by nothing, thrown away.
-    optimizer.update(tree.map(np.zeros_like, restored), saved["state"], restored)
+    _, after = optimizer.update(tree.map(np.zeros_like, restored), saved["state"], restored)
+    if surplus := [key for key in saved["state"] if key not in after]:
+        raise TrainingError(f"resume: the checkpoint holds {surplus}, which {type(optimizer).__name__} does not keep",
+                            "the optimizer that the run began with",
+                            "another optimizer from here on: params=result.params, without resume")
     return Snapshot(restored, dict(saved["state"]), int(saved["epoch"]), saved["rng"], saved["noise"])

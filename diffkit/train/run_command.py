@@ -94,7 +94,7 @@ def train_table(options: argparse.Namespace) -> Iterator[str]:
 
 def _prepare(options: argparse.Namespace) -> Problem:
     if options.data in KNOWN:
-        for name, value in (("--target", options.target), ("--drop", options.drop)):
+        for name, value in (("--target", options.target), ("--drop", options.drop), ("--category", options.category)):
             if value:
                 raise TrainingError(f"{name} goes with a file; {options.data} is one of scikit-learn's data sets",
                                     f"diffkit train {options.data}")
@@ -102,13 +102,18 @@ def _prepare(options: argparse.Namespace) -> Problem:
     elif not options.data.lower().endswith((".csv", ".tsv", ".txt")) and not Path(options.data).exists():
         raise TrainingError(f"there is no data set {options.data!r}", f"a .csv file, or one of {', '.join(KNOWN)}")
     else:
-        table = read_table(options.data, options.target, options.task, options.drop)
+        table = read_table(options.data, options.target, options.task, options.drop, options.category)
     parts = [(X, y) for X, y in split(table.X, table.y, shares=_SHARES, seed=options.seed,
                                       stratify=table.y if table.classes else None)]
     X, y = parts[0]
-    mean, scale = X.mean(axis=0), X.std(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, scale = X.mean(axis=0), X.std(axis=0)
+        middle, spread = (0.0, 1.0) if table.classes else (float(y.mean()), float(y.std()) or 1.0)
+    for name, number in zip([*table.features, options.target], [*scale, spread]):
+        if not np.isfinite(number):
+            raise TrainingError(f"{options.data}: the numbers in {name!r} are too large to be standardised",
+                                "another unit", "a typing error in an exponent")
     scale = np.where(scale > 0, scale, 1.0)
-    middle, spread = (0.0, 1.0) if table.classes else (float(y.mean()), float(y.std()) or 1.0)
     scaled = [((X - mean) / scale, y if table.classes else (y - middle) / spread) for X, y in parts]
     network = nn.MLP((X.shape[1], *options.hidden, len(table.classes) if table.classes else 1), options.activation,
                      dropout=options.dropout)

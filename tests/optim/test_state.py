@@ -262,6 +262,18 @@ def test_unknown_keywords_are_refused():
         optim.Adam(beta1=0.9)
 
 
+def test_a_table_of_rates_that_ends_says_at_which_step():
+    with pytest.raises(IndexError, match="out of range") as caught:
+        optim.SGD([0.1, 0.2].__getitem__).step(np.zeros(1), np.zeros(1), {"step": 2})
+    assert "the learning rate at step 2" in caught.value.__notes__[0]
+
+
+def test_a_bad_knob_is_reported_at_the_users_line():
+    with pytest.raises(optim.OptimizerError) as caught:
+        optim.Momentum(-1.0)
+    assert caught.value.where.startswith(__file__)
+
+
 @pytest.mark.parametrize("rate", [lambda step: float("nan"), lambda step: None if step else 0.1, lambda step: -1.0,
                                   lambda step: np.ones(2)])
 def test_a_schedule_that_ends_is_named(rate):

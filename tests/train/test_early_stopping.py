@@ -84,3 +84,8 @@ def test_the_training_loss_is_watched_without_validation() -> None:
 def test_settings_out_of_range_are_refused(settings: dict) -> None:
     with pytest.raises(TrainingError):
         EarlyStopping(**settings)
+
+
+def test_a_flag_is_no_early_stopping() -> None:
+    with pytest.raises(TrainingError, match=r"early_stopping=True\n(.*\n)*.*EarlyStopping\(patience=20\)"):
+        train_on([1.0], True)

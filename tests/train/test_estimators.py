@@ -217,6 +217,34 @@ def test_ctrl_c_leaves_a_fitted_estimator() -> None:
     assert model.n_iter_ == 2
 
 
+def test_ctrl_c_ends_lbfgs_at_its_last_iteration() -> None:
+    calls = [0]
+
+    def interrupting(scores: Any, labels: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == 30:
+            raise KeyboardInterrupt
+        return nn.cross_entropy(scores, labels)
+
+    with pytest.warns(TrainingWarning, match=r"interrupted; the weights are those of iteration \d+"):
+        model = MLPClassifier(**{**SMALL, "max_epochs": 200}, solver="lbfgs", loss=interrupting).fit(XC, YC)
+    assert 10 < model.n_iter_ < 30
+    loss = nn.cross_entropy(model.network_.apply(model.params_, XC), YC)
+    assert float(loss) == pytest.approx(model.loss_curve_[-1], rel=1e-13)
+    assert same_weights(model, MLPClassifier(**{**SMALL, "max_epochs": model.n_iter_}, solver="lbfgs").fit(XC, YC))
+
+
+@pytest.mark.parametrize("weights, message", [({"a": 2.0}, r"for the classes \[0, 1, 2\]"), ({0: -1.0}, "at least 0"),
+                                              ({0: np.nan}, "at least 0")])
+def test_class_weights_that_fit_no_class_are_refused(weights: Any, message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        MLPClassifier(**SMALL, class_weight=weights).fit(XC, YC)
+    with pytest.raises(TrainingError, match=r"hidden_layer_sizes=2\.5"):
+        MLPClassifier(2.5).fit(XC, YC)
+    few = YC < 2  # a class that these rows do not hold may have its weight
+    MLPClassifier(**SMALL, class_weight={0: 1.0, 1: 2.0, 2: 3.0}).fit(XC[few], YC[few])
+
+
 def test_nan_is_reported_with_the_leaf() -> None:
     def cursed(scores: Any, labels: Any) -> Any:
         return nn.cross_entropy(scores, labels) + np.nan * np.sum(scores)

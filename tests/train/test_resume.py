@@ -159,7 +159,11 @@ def test_other_files_and_other_optimizers_are_refused(tmp_path: pathlib.Path) ->
         run(3, resume=tmp_path / "params.npz")
     with pytest.raises(optim.OptimizerError, match="not a state of Adam"):
         run(3, "adam", resume=run(1, "sgd"))
+    with pytest.raises(TrainingError, match=r"holds \['s', 'r'\], which SGD does not keep"):
+        run(3, "sgd", resume=run(1, "adam"))
     with pytest.raises(TrainingError, match="does not belong"):
         run(3, resume={"epoch": 1})
     with pytest.raises(FileNotFoundError):
         run(3, resume=tmp_path / "absent.npz")
+    with pytest.raises(TrainingError, match="there is no folder"):
+        run(3, checkpoint=tmp_path / "absent" / "run.npz")

@@ -133,3 +133,10 @@ def test_ctrl_c_writes_the_best_weights(capsys: pytest.CaptureFixture[str], fold
     assert main(["train", "iris", "--quiet"]) == 0
     assert "interrupted after 4 epochs; weights of epoch 4" in capsys.readouterr().out
     assert len(json.loads((folder / "iris.history.json").read_text())["loss"]) == 4
+
+
+def test_numbers_too_large_to_be_standardised_are_named(capsys: pytest.CaptureFixture[str],
+                                                        folder: pathlib.Path) -> None:
+    (folder / "big.csv").write_text("x,y,z\n" + "".join(f"{i},{i}e306,{'ab'[i % 2]}\n" for i in range(40)))
+    assert main(["train", "big.csv", "--target", "z", "--quiet"]) == 2
+    assert "'y' are too large" in capsys.readouterr().err
