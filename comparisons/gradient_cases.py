@@ -1,17 +1,19 @@
 """Planted errors: one case for each kind of mistake that people make in a hand-written gradient.
 
-A case is a function, a candidate for its derivative (``out.shape + in.shape``) and the point.
-The right ones are in ``gradient_right``.
+A case is a function, a candidate for its derivative (``out.shape + in.shape``) and the point; ``NAMED`` says which
+cases stand for the mistakes that everybody makes.  The right ones are in ``gradient_right``.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+import diffkit as dk
 from comparisons import gradient_problems as g
 from comparisons.gradient_problems import PLAIN, PROBLEMS, V, W, X
 
@@ -28,6 +30,11 @@ class Case:
     f: Function
     gradient: Function
     x: Array
+
+    @property
+    def kind(self) -> str:
+        """The mistake, whatever its size: cases that differ by a number alone are of one kind."""
+        return f"{self.group}: {re.sub(r'1e-[0-9]+', 'small', self.name)}"
 
 
 def _planted(group: str, name: str, problem: str, error: Function | Callable[[Array, Array], Array],
@@ -176,6 +183,24 @@ def _branches() -> Iterator[Case]:
                PLAIN[0])
 
 
+def rules_right_at_first_order() -> Iterator[tuple[str, Function]]:
+    """Custom rules of x**3 whose gradient is right and whose own derivative is not."""
+    def by_vjp(name: str, bwd: Callable[[Array, Array], Array]) -> tuple[str, Function]:
+        rule = dk.custom_vjp(lambda x: x**3)
+        rule.defvjp(lambda x: (x**3, x), lambda x, g: (bwd(x, g),))
+        return name, rule
+
+    square = dk.custom_vjp(lambda x: x**2)
+    square.defvjp(lambda x: (x**2, x), lambda x, g: (x * g,))
+    yield by_vjp("rule detached", lambda x, g: dk.stop_gradient(3 * x**2) * g)
+    yield by_vjp("rule half detached", lambda x, g: 3 * x * dk.stop_gradient(x) * g)
+    yield by_vjp("cotangent detached", lambda x, g: 3 * x**2 * dk.stop_gradient(g))
+    yield by_vjp("wrong rule inside the rule", lambda x, g: 3 * square(x) * g)
+    tangents = dk.custom_jvp(lambda x: x**3)
+    tangents.defjvp(lambda x, t: (x[0] ** 3, dk.stop_gradient(3 * x[0] ** 2) * t[0]))
+    yield "tangent rule detached", tangents
+
+
 def _types() -> Iterator[Case]:
     """Errors of one type only, of second order, of complex numbers; hidden at the point."""
     def low(right: Function, spoilt: Function) -> Function:
@@ -199,6 +224,12 @@ def _types() -> Iterator[Case]:
     yield Case("second order", "diagonal of the Hessian", g.rosenbrock_gradient,
                lambda x: np.diag(np.concatenate([1200 * x[:-1] ** 2 - 400 * x[1:] + 2, [0]])
                                  + np.concatenate([[0], 200 * np.ones(3)])), PLAIN[0])
+    for name, cube in rules_right_at_first_order():
+        yield Case("second order", name, lambda x: 3 * x**2 * np.cos(x**3),
+                   dk.jacobian(dk.grad(lambda x, cube=cube: np.sum(np.sin(cube(x))))), PLAIN[0])
+    for name, size, factor in (("3.6 times, level 1e-6", 1e-6, 3.6), ("sign, level 1e-3", 1e-3, -1.0)):
+        yield Case("noisy", name, lambda x, s=size: np.sum(np.sin(x)) + s * np.sum(np.floor(x * 1e13) % 97) / 97,
+                   lambda x, k=factor: k * np.cos(x), PLAIN[0])
     z = np.array([0.3 + 0.8j, -1.2 + 0.1j, 0.7 - 0.4j])
     yield Case("complex", "conjugate missing", lambda z: np.sum(np.abs(z) ** 2), lambda z: 2 * z, z)
     yield Case("complex", "conjugate too much", lambda z: np.real(np.sum(z**3)), lambda z: 3 * np.conj(z) ** 2, z)
@@ -224,3 +255,28 @@ def _types() -> Iterator[Case]:
 def wrong() -> list[Case]:
     """One case for each planted error."""
     return [*_arithmetic(), *_arrangement(), *_branches(), *_types()]
+
+
+#: Mistakes that a checker has to know by name, and the cases (group, name) that stand for them.
+NAMED: dict[str, tuple[tuple[str, str], ...]] = {
+    "sign": (("factor", "sign"),),
+    "factor 2": (("factor", "factor 2 forgotten"), ("factor", "factor 2 too much")),
+    "dropped broadcast sum": (("broadcast", "sum forgotten, first row"), ("broadcast", "sum forgotten, all rows")),
+    "wrong axis": (("axis", "wrong axis of softmax"), ("broadcast", "summed over the other axis")),
+    "transposed matmul": (("transposed", "weight in a product"), ("transposed", "matmul")),
+    "wrong on a branch only": (("branch", "negative side"), ("branch", "wrong slope of leaky relu")),
+    "one entry of 10^4": (("one of many", "one of 10000, factor 2"), ("one of many", "one of 10000, 1e-3")),
+    "relative 1e-3": (("small factor", "1e-3"),),
+    "relative 1e-5": (("small factor", "1e-5"),),
+    "relative 1e-7": (("small factor", "1e-7"),),
+    "only float32": (("float32", "factor"), ("float32", "one entry")),
+    "only second order": tuple(("second order", name) for name in (
+        "sign", "zero", "not symmetric", "Gauss-Newton for Hessian", "diagonal of the Hessian", "rule detached",
+        "rule half detached", "cotangent detached", "wrong rule inside the rule", "tangent rule detached")),
+    "missing conjugate": (("complex", "conjugate missing"),),
+    "visible only at large x": (("scale", "large x only"), ("scale", "large argument")),
+    "hidden at 0": (("hidden", "at zeros"), ("hidden", "at zeros, square for cube"), ("hidden", "bias at zero")),
+    "hidden at ones": (("hidden", "at ones, power"), ("hidden", "at ones, log forgotten")),
+    "size 1e-8, twice too large": (("small gradient", "1e-8, factor 2"),),
+    "under noise": (("noisy", "3.6 times, level 1e-6"), ("noisy", "sign, level 1e-3")),
+}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import diffkit as dk
-from comparisons.gradient_cases import wrong
+from comparisons.gradient_cases import NAMED, wrong
 from comparisons.gradient_problems import PROBLEMS
 from comparisons.gradient_right import right
 
@@ -31,6 +31,14 @@ def names(cases):
 def test_the_board_is_large_enough_and_no_case_is_there_twice():
     assert len(WRONG) >= 60 and len(RIGHT) >= 200
     assert len(set(names(WRONG))) == len(WRONG) and len(set(names(RIGHT))) == len(RIGHT)
+
+
+def test_the_kinds_of_errors_are_many_and_the_usual_ones_are_among_them():
+    """That each is caught is ``test_a_planted_error_is_caught``, by name."""
+    assert len({case.kind for case in WRONG}) >= 60
+    present = {(case.group, case.name) for case in WRONG}
+    assert len(NAMED) >= 18 and all(NAMED.values())
+    assert {name: set(cases) - present for name, cases in NAMED.items() if set(cases) - present} == {}
 
 
 @pytest.mark.parametrize("case", WRONG, ids=names(WRONG))
