@@ -19,6 +19,7 @@ value is answered (and recorded as a path condition by levels that record); ``fl
 from __future__ import annotations
 
 import importlib
+import math
 import operator
 import sys
 from collections.abc import Callable, Iterator
@@ -450,6 +451,18 @@ class Traced:
         rounded = FUNCTIONS[np.round](self, digits or 0)
         return int(rounded) if digits is None else rounded
 
+    def __floor__(self) -> int:
+        return self.level.concrete(self, math.floor)  # type: ignore[no-any-return]
+
+    def __ceil__(self) -> int:
+        return self.level.concrete(self, math.ceil)  # type: ignore[no-any-return]
+
+    def __trunc__(self) -> int:
+        return self.level.concrete(self, math.trunc)  # type: ignore[no-any-return]
+
+    def is_integer(self) -> bool:
+        return self.level.concrete(self, operator.methodcaller("is_integer"))  # type: ignore[no-any-return]
+
     def __contains__(self, item: Any) -> bool:
         return bool(FUNCTIONS[np.any](np.equal(self, item)))
 
@@ -543,7 +556,7 @@ class Traced:
     argmax, argmin, argsort = _method(np.argmax), _method(np.argmin), _method(np.argsort)
     argpartition, searchsorted = _method(np.argpartition), _method(np.searchsorted)
     all, any, nonzero = _method(np.all), _method(np.any), _method(np.nonzero)
-    clip, round = _method(np.clip), _method(np.round)
+    round = _method(np.round)
     dot, trace, diagonal = _method(np.dot), _method(np.trace), _method(np.diagonal)
     ravel, squeeze, swapaxes = _method(np.ravel), _method(np.squeeze), _method(np.swapaxes)
     repeat, take, choose = _method(np.repeat), _method(np.take), _method(np.choose)
@@ -551,6 +564,9 @@ class Traced:
 
     def copy(self, order: Any = "C") -> Any:
         return buffers.copied(self, order)
+
+    def clip(self, min: Any = None, max: Any = None, out: Any = None, **kwargs: Any) -> Any:
+        return buffers.call_function(np.clip, (self, min, max, out), kwargs)
 
     def compress(self, condition: Any, axis: Any = None, out: Any = None) -> Any:
         return buffers.call_function(np.compress, (condition, self, axis, out), _NOTHING)
