@@ -9,7 +9,8 @@ import diffkit as dk
 from diffkit import nn
 from diffkit.lectures import EXAMPLES, METHODS, answers
 from diffkit.lectures.backpropagation import backward, forward
-from diffkit.lectures.ewing import LOOPS, halve, one, simplified
+from diffkit.lectures.ewing import LOOPS, halve, nested, one, simplified
+from diffkit.lectures.graph import graph
 
 NAMES = [example.name for example in EXAMPLES]
 
@@ -85,6 +86,39 @@ def test_what_symbolic_simplifies_and_automatic_does_not():  # rows 12, 13
     assert dk.grad(one)(0.7) == 0.0
 
 
+def test_automatic_differentiation_keeps_every_operation():  # row 13: five of them, where symbols need none
+    import sympy
+
+    kept = graph(lambda x: {"f": one(x)}, 0.7)
+    assert [box.operation for box in kept.boxes if box.parents] == ["sin", "^ 2", "cos", "^ 2", "+"]
+    assert sympy.count_ops(sympy.simplify(dk.symbolic.expression(one, 0.7).expressions)) == 0
+
+
+def test_the_derivative_that_is_not_printed():  # row 8
+    import sympy
+
+    found = dk.symbolic.expression(nested, 1.5)
+    x = found.symbols
+    assert sympy.expand(found.gradient().expressions - (16 * x**3 + 8 * x)) == 0
+
+
+# Comparisons of complex numbers mean nothing: the branches that are taken, written out.
+TAKEN = {"gate-max": lambda x, y: 2 * x, **{f"sigmoid-{x}": lambda x: 1 / (1 + np.exp(-x)) for x in (0, 5, 10)},
+         "nine-weights": lambda x, w: (w[6] * (w[:2] @ x) + w[8] * (w[4:6] @ x) - 3)**2}
+
+
+@pytest.mark.parametrize("example", [e for e in EXAMPLES if int(e.row) < 14], ids=lambda example: example.name)
+def test_automatic_differentiation_is_exact_up_to_rounding(example):  # row 16: beside the complex step
+    function = TAKEN.get(example.name, example.function)
+    found = dk.grad(example.function, example.argnums)(*example.point)
+    for position, gradient in enumerate(found):
+        for index in np.ndindex(np.shape(gradient)):
+            point = [np.array(value, complex) for value in example.point]
+            point[position][index] += 1e-30j
+            expected = function(*point).imag / 1e-30
+            assert np.asarray(gradient)[index] == pytest.approx(expected, rel=1e-15, abs=1e-15), (position, index)
+
+
 def test_numeric_error_has_two_sides():  # row 11
     f = simplified
     errors = {h: (f(1.5 + h) - f(1.5)) / h - 15 for h in (1e-1, 1e-4, 1e-8, 1e-12, 1e-16)}
@@ -110,6 +144,29 @@ def test_jacobian_of_a_tensor():  # row 17: the shape is that of the result and 
 STEPS = [(lambda a, b: a + b, lambda a, b: [1, 1]), (lambda a, b: a * b, lambda a, b: [b, a]),
          (lambda a, b: a - b, lambda a, b: [1, -1]), (lambda a: np.sin(a), lambda a: [np.cos(a)]),
          (lambda a: np.tanh(a), lambda a: [1 - np.tanh(a)**2]), (lambda a: 0.5 * a, lambda a: [0.5])]
+
+
+ADD, MULTIPLY = STEPS[0][:2], STEPS[1][:2]
+
+
+def test_fifteen_lines_of_back_propagation_do_the_worked_examples():  # row 18: rows 1, 3 and 6
+    gradient = backward([-2.0, 5.0, -4.0], [(*ADD, [0, 1]), (*MULTIPLY, [3, 2])])
+    assert gradient == [-4, -4, 3, -4, 1]
+    sigmoid = (lambda a: 1 / (1 + np.exp(-a)), lambda a: [np.exp(-a) / (1 + np.exp(-a))**2])
+    times = lambda c: (lambda a: c * a, lambda a: [c])
+    gradient = backward([2.0, -3.0, -3.0], [(*times(-1.0), [0]), (*times(-2.0), [1]), (*ADD, [3, 4]), (*ADD, [5, 2]),
+                                            (*sigmoid, [6])])
+    np.testing.assert_allclose(gradient[:3], [-0.1966119, -0.3932239, 0.1966119], atol=5e-8)
+    steps = []  # x1 x2 w1 … w9, then six products, i, h, three products, o, o − 3 and its square
+    for unit in range(3):
+        steps += [(*MULTIPLY, [2 + 2 * unit, 0]), (*MULTIPLY, [3 + 2 * unit, 1])]
+    steps += [(*ADD, [11 + 2 * unit, 12 + 2 * unit]) for unit in range(3)]
+    steps += [(lambda a: max(a, 0.0), lambda a: [float(a > 0)], [17 + unit]) for unit in range(3)]
+    steps += [(*MULTIPLY, [8 + unit, 20 + unit]) for unit in range(3)]
+    steps += [(*ADD, [23, 24]), (*ADD, [26, 25]), (lambda o: (o - 3)**2, lambda o: [2 * (o - 3)], [27])]
+    gradient = backward([1.0, 2.0, 2, 1, 1, -2, 1, 2, -1, 3, 2], steps)
+    assert gradient[:11] == [0, 18, -6, -12, 0, 0, 12, 24, 24, 0, 30]
+    assert gradient[17:23] == [-6, 0, 12, -6, 18, 12] and gradient[27] == 6
 
 
 def test_back_propagation_of_the_notes_equals_grad():  # rows 15, 18, 19, 20: random programs

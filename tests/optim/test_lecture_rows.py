@@ -141,6 +141,14 @@ def test_beale(opt, value):  # row 74: the value after 1000 steps, one digit
     assert value / 2 < found < value * 2
 
 
+def test_momentum_needs_a_smaller_rate_on_beale():  # row 74
+    diverging = pytest.raises(optim.NonFiniteGradientError, match="at step 10")
+    with np.errstate(over="ignore", invalid="ignore"), diverging:
+        run(optim.Momentum(0.01), [1.0, 1.5], beale_slope, 1000)
+    x, y = run(optim.Momentum(0.001), [1.0, 1.5], beale_slope, 1000)[-1]
+    assert (1.5 - x + x * y)**2 + (2.25 - x + x * y**2)**2 + (2.625 - x + x * y**3)**2 < 1e-4
+
+
 @pytest.mark.parametrize(("opt", "steps"), [
     (optim.SGD(0.01), 698), (optim.Momentum(0.01), 140), (optim.RMSProp(0.01, eps=1e-8, eps_in_sqrt=False), 75),
     (optim.Adam(0.01), 81), (optim.AdaGrad(0.1, like="torch"), 19),
