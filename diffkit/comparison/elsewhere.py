@@ -23,6 +23,7 @@ from diffkit.comparison.methods import USER, Witness, witness
 from diffkit.comparison.problem import Array, Problem, pose
 from diffkit.comparison.shaking import loss_by_rounding
 from diffkit.comparison.tolerance import agree_closely
+from diffkit.comparison.tracing import traced_run
 from diffkit.comparison.verdict import Finding, number
 
 #: Relative distances of the points, and which way a zero goes.
@@ -103,7 +104,9 @@ def moved(problem: Problem, rng: np.random.Generator, distance: float, side: flo
             return None
     finite = at.refusal is None and all(np.isfinite(out).all() for out in at.outs)
     alike = [out.shape for out in at.outs] == [out.shape for out in problem.outs]
-    return at if finite and alike and at.deterministic else None
+    if not (finite and alike and at.deterministic):
+        return None
+    return None if traced_run(at)[1] else at  # what is recorded there must be f
 
 
 def _judged(at: Problem, candidate: Witness, method: object, budget: float, seed: int) -> Finding | None:

@@ -134,6 +134,8 @@ def witness(problem: Problem, name: str, method: str | Function, budget: float, 
     """Run one method on the problem, within twice the budget."""
     family = FAMILIES[method] if isinstance(method, str) else USER
     reason = too_costly(problem, method, budget) if isinstance(method, str) else ""
+    if family in (RULES, SYMBOLIC) and problem.astray:
+        reason = problem.astray
     if reason:
         return Witness(name, family, SKIPPED, reason)
     return within(problem, lambda at: _asked(at, name, method, budget, seed),
@@ -148,15 +150,24 @@ def _asked(problem: Problem, name: str, method: str | Function, budget: float, s
             return _numeric(problem, method)
         return _exact(problem, method, budget, seed)
     except DiffkitError as error:
-        return Witness(name, FAMILIES[method], SKIPPED, _first_line(error.what))
+        return Witness(name, FAMILIES[method], SKIPPED, first_line(error.what))
     except RecursionError:
         return Witness(name, FAMILIES[method], SKIPPED, "the program is nested too deeply")
     except Exception as error:  # a method's failure is a row, not the end of the comparison
-        return Witness(name, FAMILIES[method], RAISED, f"{type(error).__name__}: {_first_line(error)}")
+        return Witness(name, FAMILIES[method], RAISED, worded(error))
 
 
-def _first_line(text: object) -> str:
-    lines = str(text).strip().splitlines()
+def worded(error: BaseException) -> str:
+    """An exception's type, and the first line of its text."""
+    return f"{type(error).__name__}: {first_line(error)}"
+
+
+def first_line(text: object) -> str:
+    """The first line of a text or of what an exception says."""
+    try:
+        lines = str(text).strip().splitlines()
+    except Exception:  # an exception may fail to say what it is
+        return "no message"
     return lines[0] if lines else ""
 
 
@@ -224,11 +235,11 @@ def _user(problem: Problem, name: str, method: Function, budget: float, seed: in
     try:
         answer, seconds = _timed(lambda: run(problem))
     except Exception as error:  # the candidate's failure is a finding
-        return Witness(name, USER, RAISED, f"{type(error).__name__}: {_first_line(error)}")
+        return Witness(name, USER, RAISED, worded(error))
     try:
         value = problem.matrix(answer)
     except (ShapeError, ValueError) as error:
-        what = error.what if isinstance(error, ShapeError) else _first_line(error)
+        what = error.what if isinstance(error, ShapeError) else first_line(error)
         return Witness(name, USER, MISSHAPEN, what, answer=answer, seconds=seconds)
     if seconds < 0.02:
         seconds = min(seconds, _timed(lambda: run(problem))[1])

@@ -21,7 +21,7 @@ import numpy as np
 
 from diffkit import tree
 from diffkit.arguments import Argnums, Moving, argument_names, split
-from diffkit.errors import ShapeError
+from diffkit.errors import InputError, ShapeError
 
 Function = Callable[..., Any]
 Array = Any
@@ -94,6 +94,8 @@ class Problem:
     notes: list[str] = dataclasses.field(default_factory=list)
     #: Whether the result was computed from what moves, as far as a trace can tell.
     depends: bool = True
+    #: Why the program that a trace sees is not f ("" if it is): then nothing recorded is a witness.
+    astray: str = ""
     #: What was said when f, or a method, was stopped; shared by all copies of this question.
     hung: list[str] = dataclasses.field(default_factory=list)
     #: Lines where f branches on an equality that holds at the point; shared likewise.
@@ -327,7 +329,11 @@ def pose(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Ar
         warnings.simplefilter("ignore")
         again = f(*copied(args), **copied(kwargs))
         seconds = _time(lambda: f(*args, **kwargs)) if not notes else _time(lambda: f(*copied(args), **kwargs))
-    leaves, structure = tree.flatten(value)
+    try:
+        leaves, structure = tree.flatten(value)
+    except RecursionError:
+        raise InputError("f returned a container that holds itself",
+                         "numbers and arrays, in nested containers") from None
     problem = Problem(f, args, kwargs, argnums, moving, value, [], structure, _refusal(leaves), seconds, again,
                       same(value, again), notes)
     if problem.refusal is None:

@@ -36,18 +36,21 @@ from diffkit.comparison.methods import (
     SKIPPED,
     SYMBOLIC,
     Witness,
+    first_line,
     resolve,
     witness,
+    worded,
 )
-from diffkit.comparison.problem import Array, Function, Problem, copied, pose, same
+from diffkit.comparison.problem import NOT_NUMERIC, Array, Function, Problem, copied, pose, same
 from diffkit.comparison.report import abridged, describe_point
 from diffkit.comparison.result import Comparison, Proof, Row
 from diffkit.comparison.shaking import loss_by_rounding
 from diffkit.comparison.stairs import stairs
 from diffkit.comparison.tolerance import KIN, own_error
+from diffkit.comparison.tracing import traced_run
 from diffkit.comparison.verdict import Finding, Verdict, blamed, pronounce, with_character
 from diffkit.comparison.wide import is_wide
-from diffkit.errors import ComparisonError, DiffkitError, EqualityBranchWarning, RefereeError
+from diffkit.errors import ComparisonError, DiffkitError, RefereeError
 
 #: A Jacobian with more entries than this is not refereed unless that is asked for.
 _REFEREED = 20_000
@@ -130,7 +133,8 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
     if referee not in ("auto", True, False, None):
         raise ComparisonError(f"referee={referee!r} is unknown", 'referee="auto", True or False')
     problem = pose(f, args, dict(kwargs or {}), argnums)
-    if not problem.deterministic:
+    strange = problem.refusal is not None and problem.refusal[0] == NOT_NUMERIC
+    if not problem.deterministic and not strange:
         return _unanswered(problem, "NONDETERMINISTIC", _changed(problem), seed)
     if problem.refusal is not None:
         return _unanswered(problem, "REFUSED", problem.refusal[1], seed)
@@ -143,7 +147,7 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
     if referee and not any(method in _NUMERIC_NAMES for method in named):
         chosen.append(("central", "central"))
         notes.append("central was added as a witness that only evaluates f")
-    problem.depends = within(problem, _depends, lambda _: True, budget)
+    problem.depends, problem.astray = within(problem, traced_run, lambda _: (True, ""), budget)
     notes += [f"f branches on an equality that holds here, at {line}" for line in problem.equalities]
     witnesses = [witness(problem, name, method, budget, seed) for name, method in chosen if method != "referee"]
     _lend_spread(witnesses)
@@ -204,7 +208,7 @@ def _wide(problem: Problem, chosen: list[tuple[str, str | Function]], referee: s
     if referee is True or "referee" in named:
         raise RefereeError(f"the referee moves each input, and {problem.columns} are judged through projections",
                            "fewer inputs (argnums), a smaller example")
-    problem.depends = within(problem, _depends, lambda _: True, budget)
+    problem.depends, problem.astray = within(problem, traced_run, lambda _: (True, ""), budget)
     notes += [f"f branches on an equality that holds here, at {line}" for line in problem.equalities]
     found = wide.look(problem, chosen, budget, seed, places)
     last = within(problem, _last_look, lambda why: f"f is not deterministic: it answered at first, and then {why}",
@@ -279,32 +283,11 @@ def _last_look(problem: Problem) -> str | None:
         try:
             now = problem.f(*copied(problem.args), **copied(problem.kwargs))
         except Exception as error:
-            return f"f is not deterministic: it worked at first and then raised {type(error).__name__}: {error}"
+            return f"f is not deterministic: it worked at first and then raised {worded(error)}"
     if same(now, problem.value):
         return None
     return (f"f is not deterministic: it returned {abridged(problem.value)} at first and {abridged(now)} after "
             "being differentiated; it keeps a state, or writes to an array of its own")
-
-
-def _depends(problem: Problem) -> bool:
-    """Whether a trace finds the result to be made from what moves; branches on equalities are noted."""
-    from diffkit.recording import TapeLevel
-    from diffkit.traced import is_traced
-    from diffkit.transforms.running import call
-
-    at, level = problem.isolated(), TapeLevel()
-    try:
-        with warnings.catch_warnings(record=True) as heard:
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("always", EqualityBranchWarning)
-            given = at.moving.merge([level.lift(leaf) for leaf in at.moving.leaves])
-            result = call(at.f, given, at.kwargs, level)
-            problem.equalities += dict.fromkeys(f"{one.filename}:{one.lineno}" for one in heard)
-            return any(is_traced(leaf) for leaf in tree.flatten(result)[0])
-    except Exception:  # it can't be traced: nothing is known
-        return True
-    finally:
-        level.close()
 
 
 def _precision_note(problem: Problem) -> list[str]:
@@ -333,6 +316,10 @@ def _referee(problem: Problem, digits: int, budget: float, force: bool) -> Witne
     from diffkit.comparison.referee import LIMIT
     from diffkit.comparison.referee import referee as run
 
+    if problem.astray:
+        if force:
+            raise RefereeError(problem.astray, "a program that does the same when it is recorded")
+        return Witness("referee", REFEREE, SKIPPED, problem.astray)
     count = problem.rows * problem.columns
     if count > _REFEREED and not force:
         return Witness("referee", REFEREE, SKIPPED,
@@ -350,11 +337,11 @@ def _referee(problem: Problem, digits: int, budget: float, force: bool) -> Witne
     except RefereeError as error:
         if force:
             raise
-        return Witness("referee", REFEREE, SKIPPED, str(error.what).splitlines()[0])
+        return Witness("referee", REFEREE, SKIPPED, first_line(error.what))
     except DiffkitError as error:
-        return Witness("referee", REFEREE, SKIPPED, str(error.what).splitlines()[0])
+        return Witness("referee", REFEREE, SKIPPED, first_line(error.what))
     except Exception as error:  # the referee's failure is a row, not the end of the comparison
-        return Witness("referee", REFEREE, RAISED, f"{type(error).__name__}: {error}".splitlines()[0])
+        return Witness("referee", REFEREE, RAISED, worded(error))
     seconds = time.perf_counter() - start
 
     def matrix(blocks: Sequence[Sequence[Array]]) -> Array:

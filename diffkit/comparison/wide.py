@@ -33,7 +33,9 @@ from diffkit.comparison.methods import (
     SKIPPED,
     USER,
     Witness,
+    first_line,
     witness,
+    worded,
 )
 from diffkit.comparison.problem import Array, Function, Problem
 from diffkit.comparison.progress import progress
@@ -223,6 +225,8 @@ def _whole_gradients(problem: Problem, chosen: Sequence[tuple[str, str | Functio
     for name, method in chosen:
         if not isinstance(method, str) or (method == "reverse" and problem.rows <= _ROWS):
             whole.append(witness(problem, name, method, budget, seed))
+        elif method in ("forward", "reverse") and problem.astray:
+            whole.append(Witness(name, FAMILIES[method], SKIPPED, problem.astray))
         elif method in ("forward", "reverse") or method in SCHEMES:
             others.append((name, method))
         elif method != "referee":
@@ -277,9 +281,9 @@ def _look(projection: Projection, whole: Sequence[Witness], others: Sequence[tup
         try:
             seen.append(within(projection.problem, ask, late, 3 * budget))
         except DiffkitError as error:
-            seen.append(late(str(error.what).splitlines()[0]))
+            seen.append(late(first_line(error.what)))
         except Exception as error:  # a method's failure is a row, not the end of the comparison
-            seen.append(Witness(name, FAMILIES[method], RAISED, f"{type(error).__name__}: {error}"))
+            seen.append(Witness(name, FAMILIES[method], RAISED, worded(error)))
     # Forward walks the same program as reverse: it is lent the rounding that was measured there.
     lent = next((w.spread for w in seen if w.spread is not None and w.family != USER), None)
     for w in seen:

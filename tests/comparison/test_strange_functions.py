@@ -267,3 +267,46 @@ def test_a_watch_works_in_any_thread():
     thread.start()
     thread.join(10)
     assert seen == ["f did not return within 0.1 s"]
+
+
+def swallows(x):
+    """float() of a traced number is refused, and the refusal never seen."""
+    try:
+        return float(np.sum(x**2))
+    except Exception:
+        return 0.0
+
+
+@pytest.mark.parametrize("n", [2, 600])
+def test_a_program_that_does_something_else_when_traced_is_no_witness(n):
+    """Recorded, it is a constant: rules, SymPy and referee agreed on 0, and the right gradient was called wrong."""
+    x = np.linspace(1.0, 2.0, n)
+    result = dk.compare(swallows, x, methods=("forward", "reverse", "symbolic", "central", lambda x: 2 * x))
+    assert result.agree is True, result.verdict
+    assert result.row("reverse").status == "skipped" and "traced, f returns 0" in result.row("reverse").note
+    assert dk.compare(swallows, x, methods=("reverse", lambda x: 0 * x)).agree is False
+
+
+def test_an_exception_that_cannot_say_what_it_is():
+    class Mute(Exception):
+        def __str__(self):
+            raise RuntimeError("no words")
+
+    def f(x):
+        if x != 2.0:
+            raise Mute
+        return x * x
+
+    result = dk.compare(f, 2.0, methods=("reverse", "forward", lambda x: 4.0))
+    assert result.agree is not False
+
+
+def test_odd_results_are_refused_by_name():
+    class Own:
+        pass
+
+    loop = [1.0]
+    loop.append(loop)
+    assert dk.compare(lambda x: Own(), 2.0).kind == "REFUSED"
+    with pytest.raises(dk.errors.InputError, match="holds itself"):
+        dk.compare(lambda x: loop, 2.0)
