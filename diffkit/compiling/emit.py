@@ -142,7 +142,7 @@ class Emitter(Steps):
         roots = self.plan.roots[out.number]
         own = all(root not in given and self.program.items[root].source == "call" for root in roots)
         given |= roots
-        if own and is_whole(out.value):
+        if own and (is_whole(out.value) or all(_holds_all(out, self.program.items[root]) for root in roots)):
             return name
         return f"{self.function('array', np.array)}({name}, order='K')"
 
@@ -165,6 +165,11 @@ class Emitter(Steps):
         if hasattr(kind, "_fields"):
             return f"{self.constant(kind)}({', '.join(parts)})"
         return f"({', '.join(parts)}{',' * (len(parts) == 1)})"
+
+
+def _holds_all(view: Item, owner: Item) -> bool:
+    """Whether a view keeps no more memory than a copy would take."""
+    return bool(view.value.nbytes == owner.value.nbytes)
 
 
 def _nan_sum(value: Any) -> Any:

@@ -185,6 +185,16 @@ def test_entries_of_equal_observations_stand_side_by_side():
     assert np.allclose(prepared(x).toarray(), columns_by_complex_step(residuals, x), rtol=1e-13, atol=1e-13)
 
 
+def test_compiled_entries_are_laid_once():
+    x = np.random.default_rng(4).normal(size=33)
+    prepared = dk.sparse_jacobian(rows_of(np)).prepare(x)
+    compiled = dk.compile(prepared.values)
+    first = compiled(x)
+    kept = first.copy()
+    assert not np.array_equal(compiled(x + 1), kept) and np.array_equal(first, kept)  # memory of its own,
+    assert "concatenate" in compiled.source and "order='K'" not in compiled.source    # without another copy
+
+
 def test_single_precision_stays():
     x = np.random.default_rng(4).normal(size=33).astype(np.float32)
     f = rows_of(np)
