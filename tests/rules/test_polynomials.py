@@ -207,3 +207,17 @@ def test_values_of_a_polynomial_of_three_variables():
             assert np.allclose(by_c, np.einsum("i,j,k", [1, 0.5], [1, -2, 4], [1, 4]), rtol=1e-14)
     with pytest.raises(ValueError, match="ordinates are incompatible"):
         polyvalnd((np.ones(2), np.ones(3), 1.0, 1.0), c)
+
+
+def test_directions_in_batches_drop_as_one_direction_does():
+    """A matrix of coefficients has so many directions that forward mode takes them together."""
+    x = np.array([[0.5, 1.0, 2.0], [1.0, 3.0, 4.0]])
+    expected = np.zeros((5, 2, 3))  # the derivative of a product of polynomials: shifted copies of the other factor
+    for row in range(2):
+        for k in range(3):
+            expected[k:k + 3, row, k] = x[1 - row]
+    for method in ("forward", "reverse"):
+        found = dk.jacobian(lambda x: np.polymul(x[0], x[1]), method=method)(x)
+        np.testing.assert_allclose(found, expected, rtol=1e-14)
+        with pytest.raises(LostDerivativeError, match="polynomials drop"):
+            dk.jacobian(lambda x: np.polymul(x[0], x[1]), method=method)(x * [[0.0, 1, 1], [1, 1, 1]])
