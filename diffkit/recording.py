@@ -239,7 +239,7 @@ class TapeLevel(Level):
         if rule.is_flat:
             return y
         where = tuple(active)
-        for position in captured:
+        for position in captured:  # what the pull reads must keep its values until then
             if rule.reads(position, where):
                 values[position] = self._protect(values[position])
         saved = rule.save(y, values, where)

@@ -148,7 +148,8 @@ def _sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequenc
                         _accumulate(cotangents, owned, j, c)
     finally:
         restore(quiet)
-    return [buffers.contents(cotangents[node.index]) for node in wanted]
+    found = [cotangents[node.index] for node in wanted]
+    return [buffers.contents(c) if type(c) is Traced else c for c in found]
 
 
 def _accumulate(cotangents: list[Any], owned: bytearray, j: int, c: Any) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
+from builtins import map as each
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
@@ -93,7 +94,7 @@ def _flatten(tree: Any, leaves: list[Any]) -> Structure:
             return LEAF
         keys, children = items
         prototype = None if tree is None or hasattr(kind, "_fields") else tree
-    if _leaf_types.issuperset([type(child) for child in children]):
+    if _leaf_types.issuperset(each(type, children)):
         leaves += children
         count = len(keys)
         return Structure(kind, keys, (LEAF,) * count, prototype, count, True)
@@ -123,7 +124,14 @@ def _unflatten(structure: Structure, source: Iterator[Any]) -> Any:
     if structure.is_flat:
         values = list(itertools.islice(source, structure.size))
     else:
-        values = [next(source) if child is LEAF else _unflatten(child, source) for child in structure.children]
+        values = []
+        for child in structure.children:
+            if child is LEAF:
+                values.append(next(source))
+            elif child.is_flat and child.kind is dict:
+                values.append(dict(zip(child.keys, source)))
+            else:
+                values.append(_unflatten(child, source))
     if kind is list:
         return values
     if structure.prototype is None:

@@ -131,10 +131,19 @@ def joined(leaves: list[Array], layout: Layout) -> list[Array]:
             else np.concatenate([leaves[i].reshape(-1) for i in block]) for block in layout.blocks]
 
 
-def pack(leaves: list[Array], params: list[Array], layout: Layout) -> list[Array]:
-    """Join leaves into fresh blocks of their parameters' dtype (never views of the leaves)."""
-    return [np.concatenate([leaves[i].reshape(-1) for i in block], dtype=params[block[0]].dtype,
-                           casting="same_kind") for block in layout.blocks]
+def pack(leaves: list[Array], params: list[Array], layout: Layout, given: bool = False) -> list[Array]:
+    """Join leaves into blocks of their parameters' dtype, to be written to.
+
+    They are never views of the leaves, unless these are ``given`` away: then a block that is one leaf is its memory.
+    """
+    blocks = []
+    for block in layout.blocks:
+        leaf, dtype = leaves[block[0]], params[block[0]].dtype
+        if given and len(block) == 1 and leaf.dtype == dtype and leaf.flags.writeable:
+            blocks.append(leaf.reshape(-1))
+        else:
+            blocks.append(np.concatenate([leaves[i].reshape(-1) for i in block], dtype=dtype, casting="same_kind"))
+    return blocks
 
 
 def unpack(blocks: list[Array], layout: Layout) -> list[Array]:

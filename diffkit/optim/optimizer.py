@@ -9,11 +9,13 @@ joins the gradients into vectors (:mod:`diffkit.optim.leaves`), lets the parts w
 on copies, and adds the result to the parameters.
 
 ``donate=True`` is the one exception: the caller gives params and state away, and their
-memory is written over instead of copied.  Training loops use it; nobody else needs to.
+memory is written over instead of copied; ``donate_grads=True`` says the same of the gradients.
+Training loops use them; nobody else needs to.
 
 Memory of a step, beside params, grads and state: two vectors of the size of the parameters
 (the joined gradients and a temporary), a third for weight decay or an average, and without
-``donate`` the new parameters and slots.
+``donate`` the new parameters and slots.  With ``donate_grads`` gradients that are one vector
+need not be joined.
 """
 
 from __future__ import annotations
@@ -100,21 +102,22 @@ class Optimizer:
         >>> SGD(0.5).update({"w": np.array([2.0])}, {"step": 0}, {"w": np.array([1.0])})
         ({'w': array([-1.])}, {'step': 1})
         """
-        _, views, state = self._advance(grads, state, params, check, donate=False)
+        _, views, state = self._advance(grads, state, params, check, donate=False, donate_grads=False)
         return rebuild(params, iter(views)), state
 
     def step(self, params: Any, grads: Any, state: Mapping[str, Any], *, check: bool = True,
-             donate: bool = False) -> tuple[Any, State]:
+             donate: bool = False, donate_grads: bool = False) -> tuple[Any, State]:
         """The parameters and the state after one step; arguments and errors as in ``update``.
 
-        With ``donate=True`` the arrays of ``params`` and ``state`` are overwritten and returned.
+        With ``donate=True`` the arrays of ``params`` and ``state`` are overwritten and returned;
+        with ``donate_grads=True`` those of ``grads`` may be overwritten, too, and share no memory.
 
         >>> import numpy as np
         >>> from diffkit.optim import SGD
         >>> SGD(0.5).step([np.array([1.0])], [np.array([2.0])], {"step": 0})
         ([array([0.])], {'step': 1})
         """
-        leaves, views, state = self._advance(grads, state, params, check, donate)
+        leaves, views, state = self._advance(grads, state, params, check, donate, donate_grads)
         if donate:
             for leaf, view in zip(leaves, views):
                 leaf += view
@@ -122,14 +125,14 @@ class Optimizer:
             leaves = [leaf + view for leaf, view in zip(leaves, views)]
         return rebuild(params, iter(leaves)), state
 
-    def _advance(self, grads: Any, state: Mapping[str, Any], params: Any, check: bool,
-                 donate: bool) -> tuple[list[Array], list[Array], State]:
+    def _advance(self, grads: Any, state: Mapping[str, Any], params: Any, check: bool, donate: bool,
+                 donate_grads: bool) -> tuple[list[Array], list[Array], State]:
         step, slots = self._read(state)
         leaves, gradients = align(params, grads, "grads")
         layout = layout_of(leaves, params)
         self._check_sizes(slots, layout)
         try:
-            updates = pack(gradients, leaves, layout)
+            updates = pack(gradients, leaves, layout, donate_grads)
         except TypeError:
             dtypes = [str(gradient.dtype) for gradient in gradients]
             raise InputError(f"grads are {dtypes}, not of the kind of params", "real gradients",

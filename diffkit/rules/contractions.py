@@ -37,6 +37,8 @@ def _matmul_left(g: Any, a: Any, b: Any) -> Any:
 
 def _matmul_right(g: Any, a: Any, b: Any) -> Any:
     """a_ki g_kj, for vectors and stacks of matrices too."""
+    if a.ndim == 2 and b.ndim > 1:
+        return a.T @ g
     if a.ndim == 1:
         return a[:, None] * g[..., None, :] if b.ndim > 1 else g * a
     if b.ndim == 1 and a.ndim == 2:

@@ -224,6 +224,8 @@ class Linear(Rule):
         return False
 
     def save(self, y: Any, args: Sequence[Any], active: tuple[int, ...]) -> Any:
+        if len(args) == 1 and type(args[0]) is np.ndarray:
+            return (args[0].shape,)
         return [np.shape(arg) if type(arg) in _PLAIN else arg.shape for arg in args]
 
     def push(self, y: Any, args: Sequence[Any], tangents: Sequence[Any], params: Params) -> Any:

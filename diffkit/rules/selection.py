@@ -47,7 +47,7 @@ def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
 
 def _entries(value: Any) -> Any:
     """Python's numbers stay as they are: they have no precision of their own."""
-    return value if type(value) in _ENTRIES else as_array(value)
+    return value if type(value) in _ENTRIES or hasattr(value, "dtype") else as_array(value)
 
 
 @answers(np.select)

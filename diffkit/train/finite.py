@@ -25,12 +25,15 @@ def leaves_of(container: Any) -> list[Any]:
     kind = type(container)
     if kind is np.ndarray:
         return [container]
-    if kind is dict:
-        return [leaf for child in container.values()
-                for leaf in ((child,) if type(child) is np.ndarray else leaves_of(child))]
-    if kind is list or kind is tuple:
-        return [leaf for child in container for leaf in leaves_of(child)]
-    return tree.flatten(container)[0]
+    if kind is not dict and kind is not list and kind is not tuple:
+        return tree.flatten(container)[0]
+    leaves: list[Any] = []
+    for child in container.values() if kind is dict else container:
+        if type(child) is np.ndarray:
+            leaves.append(child)
+        else:
+            leaves += leaves_of(child)
+    return leaves
 
 
 def norm_of(grads: Any) -> float:

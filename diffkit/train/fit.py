@@ -107,8 +107,8 @@ def fit(loss: Loss, params: Any, data: Any, optimizer: Optimizer, *, epochs: int
     Notes
     -----
     Memory, beside data and what the loss itself needs: params and state three times (current, last
-    whole epoch, best epoch), and three gradients (as it came, in one vector, and what the optimizer makes
-    of it).  With Adam, whose state is twice the parameters, that is 12 times the parameters.
+    whole epoch, best epoch), and two gradients (as it came, and in one vector that the optimizer works in),
+    compiled three.  With Adam, whose state is twice the parameters, that is 11 or 12 times the parameters.
 
     The arrays that the loss gets as params are read-only: they are the training's own.
 

@@ -54,14 +54,14 @@ class Holding:
         return np.concatenate([leaf.reshape(-1) for leaf in leaves_of(grads)])
 
     def step(self, joined: Any, state: dict[str, Any]) -> dict[str, Any]:
-        """Let the optimizer move the parameters by a gradient; returns its new state."""
+        """Let the optimizer move the parameters by a gradient of :meth:`join`'s, which it uses up; its new state."""
         if not self.joined:
             self.held, state = self._optimizer.step(self.held, joined, state, check=False, donate=True)
             self.params = self.held
             return state
         self.held.flags.writeable = True
         try:
-            held, state = self._optimizer.step(self.held, joined, state, check=False, donate=True)
+            held, state = self._optimizer.step(self.held, joined, state, check=False, donate=True, donate_grads=True)
         finally:
             self.held.flags.writeable = False
         if held is not self.held:

@@ -23,6 +23,7 @@ from diffkit.traced import Traced, is_traced, primal
 from diffkit.transforms import dropped, equalities  # noqa: F401  (they put their checks in place)
 
 Function = Callable[..., Any]
+_ndarray = np.ndarray
 
 
 def call(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any], level: TapeLevel) -> Any:
@@ -38,7 +39,7 @@ def finish(cotangents: Sequence[Any], leaves: Sequence[Any]) -> list[Any]:
     for c, leaf in zip(cotangents, leaves):
         if c is None:
             c = np.zeros(leaf.shape, leaf.dtype) if leaf.shape or is_traced(leaf) else leaf.dtype.type(0)
-        elif type(c) is np.ndarray and (not c.flags.writeable or c.base is not None):
+        elif type(c) is _ndarray and (not c.flags.writeable or c.base is not None):
             c = c.copy()
         result.append(c)
     return result

@@ -84,6 +84,31 @@ def test_donating_gives_the_same_bits_in_the_same_memory(opt):
 
 
 @each
+@pytest.mark.parametrize("params", [np.zeros((3, 2)), {"a": np.zeros(3), "b": np.zeros((2, 2), np.float32)},
+                                    [np.zeros(2), np.zeros((2, 1))]], ids=["array", "dtypes", "list"])
+@pytest.mark.parametrize("kind", ["writable", "read-only", "transposed", "other dtype"])
+def test_donating_gradients_gives_the_same_bits(opt, params, kind):
+    rng = np.random.default_rng(3)
+    own = tree.map(lambda leaf: leaf + rng.standard_normal(leaf.shape).astype(leaf.dtype), params)
+    kept, given = own, copy.deepcopy(own)
+    kept_state, given_state = opt.init(kept), opt.init(given)
+    for _ in range(4):
+        grads = random_like(params, rng)
+        if kind == "transposed":
+            grads = tree.map(lambda leaf: np.asfortranarray(leaf), grads)
+        if kind == "other dtype":
+            grads = tree.map(lambda leaf: leaf.astype(np.float32), grads)
+        kept, kept_state = opt.step(kept, grads, kept_state)
+        if kind == "read-only":
+            before = copy.deepcopy(grads)
+            tree.map(lambda leaf: leaf.setflags(write=False), grads)
+        given, given_state = opt.step(given, grads, given_state, donate=True, donate_grads=True)
+        if kind == "read-only":
+            assert_same_bits(grads, before)
+    assert_same_bits((kept, kept_state), (given, given_state))
+
+
+@each
 def test_state_is_plain_data_and_resumes_with_the_same_bits(opt):
     rng = np.random.default_rng(2)
     params = {"a": rng.standard_normal(3), "b": rng.standard_normal(2).astype(np.float32)}
