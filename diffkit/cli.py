@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import time
-import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import diffkit
 from diffkit.errors import DiffkitError
 from diffkit.lectures.command import add_parser as add_lectures
-from diffkit.targets import Target, TargetError, load
+from diffkit.targets import Target, TargetError, load, where
 from diffkit.testing.command import Outcome, as_junit
 from diffkit.testing.command import add_parser as add_check
 from diffkit.train.command import add_parser as add_train
@@ -46,6 +46,7 @@ TARGET is file.py:function, package.module:function, or an expression in NumPy's
 names. A function may carry its own point, so that --at can be left out:
   loss.point = (np.array([-1.2, 1.0]), 3)     # its arguments, or a function that returns them
   loss.argnums = 0                            # optional: which of them to differentiate
+or the mark that diffkit check reads: @dk.testing.checked(at=(…)).
 
 --at takes the list of f's arguments: "[[-1.2, 1.0], 3]" calls f(array([-1.2, 1.0]), 3).
 Inner lists become float arrays; tuples and dicts stay containers; 2*pi and 1/3 are read.
@@ -115,8 +116,11 @@ def _compare(options: argparse.Namespace) -> int:
         target = load(options.target, options.at, options.wrt)
         start = time.perf_counter()
         methods = _methods(options.methods, target) or DEFAULT
-        comparison = compare(target.function, *target.arguments, argnums=target.argnums, methods=methods,
-                             digits=options.digits, referee=False if options.no_referee else "auto")
+        with warnings.catch_warnings():
+            if target.module is None:  # an expression has no line of the user's to warn of: the report says NaN
+                warnings.simplefilter("ignore", RuntimeWarning)
+            comparison = compare(target.function, *target.arguments, argnums=target.argnums, methods=methods,
+                                 digits=options.digits, referee=False if options.no_referee else "auto")
         written = _write(comparison, options, time.perf_counter() - start)
     except TargetError as error:
         _complain(str(error))
@@ -124,8 +128,8 @@ def _compare(options: argparse.Namespace) -> int:
     except DiffkitError as error:
         _complain(error.what, error.want, error.causes)
         return CANNOT
-    except Exception as error:  # the user's function raised: its type, message and line, no traceback
-        _complain(f"{options.target} raised {type(error).__name__}: {error}{_where(error)}")
+    except (Exception, SystemExit) as error:  # the user's function raised: its type, message and line, no traceback
+        _complain(f"{options.target} raised {type(error).__name__}: {error}{where(error)}")
         return CANNOT
     if not written:
         _print(comparison)
@@ -199,20 +203,6 @@ def _complain(what: str, want: str = "", causes: str = "") -> None:
     if causes:
         lines.append(f"  Other causes: {causes}")
     print("\n".join(lines), file=sys.stderr)
-
-
-def _where(error: BaseException) -> str:
-    """The last line of the user's own code in a traceback."""
-    package = os.path.dirname(os.path.abspath(diffkit.__file__)) + os.sep
-    numpy = os.sep + "numpy" + os.sep
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__)
-              if not frame.filename.startswith((package, "<frozen")) and numpy not in frame.filename]
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"\n  at {error.filename}:{error.lineno}\n    {(error.text or '').strip()}"
-    if not frames:
-        return ""
-    last = frames[-1]
-    return f"\n  at {last.filename}:{last.lineno}" + (f"\n    {last.line}" if last.line else "")
 
 
 if __name__ == "__main__":

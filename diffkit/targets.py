@@ -2,8 +2,8 @@
 
 ``load("model.py:loss", at, wrt)`` imports the file (its folder goes to the front of the
 import path, as Python does), finds the function and decides the point: ``--at`` if it
-was given, else the function's own ``point`` attribute.  Everything that a user can get
-wrong here is a ``TargetError`` with one clear sentence.
+was given, else the function's own ``point`` attribute or its first mark (``testing.checked``).
+Everything that a user can get wrong here is a ``TargetError`` with one clear sentence.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import dataclasses
 import difflib
 import importlib
 import importlib.util
+import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -120,8 +122,26 @@ def load_module(place: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     # Dataclasses and pickles look their module up by name; a library's own name is not taken.
     sys.modules.setdefault(path.stem, module)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except SystemExit as leave:  # a script without a guard: its exit code is not that of a check
+        raise TargetError(f"importing {place} ended in sys.exit({leave.code!r}); put what the script does under "
+                          'if __name__ == "__main__":') from None
     return module
+
+
+def where(error: BaseException) -> str:
+    """The last line of the user's own code in a traceback, on a line of its own; "" if there is none."""
+    package = os.path.dirname(os.path.abspath(__file__)) + os.sep
+    numpy = os.sep + "numpy" + os.sep
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__)
+              if not frame.filename.startswith((package, "<frozen")) and numpy not in frame.filename]
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"\n  at {error.filename}:{error.lineno}\n    {(error.text or '').strip()}"
+    if not frames:
+        return ""
+    last = frames[-1]
+    return f"\n  at {last.filename}:{last.lineno}" + (f"\n    {last.line}" if last.line else "")
 
 
 def _public(module: ModuleType) -> str:
@@ -147,16 +167,16 @@ def _point(function: Callable[..., Any], text: str, at: Sequence[str] | None) ->
         if len(at) == 1 and not re.match(r"\s*[A-Za-z_]\w*\s*=[^=]", at[0]):
             return parse_arguments(at[0]), argnums
         return _named(function, at), argnums
-    point = getattr(function, "point", None)
-    if point is None:
+    from diffkit.testing.marking import checks_of
+
+    marks = checks_of(function)
+    if not marks:
         names = argument_names(function, (None,) * 9)
         known = [name for name in names if not name.startswith("args[")]
         raise TargetError(f"{text} has no point of its own: give its arguments, --at \"[…]\""
                           + (f" for ({', '.join(known)})" if known else "")
                           + f", or write {getattr(function, '__name__', 'function')}.point = (…) in its file")
-    if callable(point):
-        point = point()
-    return point if isinstance(point, tuple) else (point,), argnums
+    return marks[0].arguments, argnums if marks[0].argnums is None else marks[0].argnums
 
 
 def _named(function: Callable[..., Any], at: Sequence[str]) -> tuple[Any, ...]:

@@ -132,3 +132,19 @@ def test_it_is_a_command_of_diffkit(tmp_path, capsys):
     assert main(["check"]) == 2
     assert main(["check", "--help"]) == 0
     assert "exit codes: 0 all right" in capsys.readouterr().out
+
+
+def test_a_script_that_exits_at_import_is_not_checked(check):
+    """sys.exit(0) at the end of a script ended the check with 0: nothing checked, all green."""
+    code, _, err = check(RIGHT + "\nimport sys\nsys.exit(0)\n")
+    assert code == 2 and "sys.exit(0)" in err and "__main__" in err
+
+
+def test_a_function_that_exits_is_open_and_the_others_have_their_turn(check):
+    code, out, _ = check(HEAD + "@checked(at=1.0)\ndef leaving(x):\n    raise SystemExit(0)\n" + RIGHT)
+    assert code == 2 and "raised SystemExit: 0" in out and "3 right" in out
+
+
+def test_a_syntax_error_is_shown_where_it_is(check):
+    code, _, err = check("def f(x: return\n")
+    assert code == 2 and "model_under_check.py:1" in err and "frozen" not in err

@@ -136,7 +136,7 @@ def test_version_and_help(capsys):
 def test_as_a_command_in_a_pipe_of_eighty_columns():
     """Plain, complete and not cropped; the exit code reaches the shell."""
     run = subprocess.run(
-        [sys.executable, "-m", "diffkit.cli", "compare", "comparisons/scenarios.py:max_pool", "--methods",
+        [sys.executable, "-m", "diffkit", "compare", "comparisons/scenarios.py:max_pool", "--methods",
          "forward,reverse,central"],
         cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=60,
         env={"COLUMNS": "80", "PYTHONPATH": str(ROOT), "PATH": "", "PYTHONIOENCODING": "utf-8"})
@@ -156,3 +156,16 @@ def test_junit_says_what_a_ci_needs(file, tmp_path, capsys):
                  "--junit", "-"]) == 1
     alone = ElementTree.fromstring(capsys.readouterr().out)
     assert alone.get("failures") == "1" and "mine" in alone.find("testcase/failure").get("message")
+
+
+def test_compare_reads_the_mark_of_check(tmp_path, capsys):
+    path = tmp_path / "marked.py"
+    path.write_text("import numpy as np\nimport diffkit as dk\n\n\n@dk.testing.checked(at=(2.0, 3), argnums=0)\n"
+                    "def power(x, n):\n    return x**n\n")
+    assert main(["compare", f"{path}:power", "--methods", "reverse,central"]) == 0
+    assert "power at x = 2 is 8" in capsys.readouterr().out
+
+
+def test_an_expression_outside_its_domain_says_so_once(capsys):
+    assert main(["compare", "log(x)", "--at", "x=-1"]) == 2  # a warning would be an error here, and another text
+    assert "f is nan at this point" in capsys.readouterr().err

@@ -13,7 +13,6 @@ import dataclasses
 import json
 import sys
 import time
-import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -70,7 +69,7 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Check, print, write, and return the exit code."""
-    from diffkit.targets import TargetError
+    from diffkit.targets import TargetError, where
 
     outcomes: list[Outcome] = []
     alone = "-" in (options.json, options.junit)
@@ -92,8 +91,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"diffkit: {error}", file=sys.stderr)
         return CANNOT
     except Exception as error:  # the user's module raised while it was imported
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        print(f"diffkit: {type(error).__name__}: {error}\n  at {last.filename}:{last.lineno}", file=sys.stderr)
+        print(f"diffkit: {type(error).__name__}: {error}{where(error)}", file=sys.stderr)
         return CANNOT
     answers = [outcome.agree for outcome in outcomes]
     if not alone:
@@ -121,15 +119,16 @@ def _marked(target: str) -> Iterator[tuple[str, Any, Check]]:
 
 
 def _ask(name: str, function: Any, check: Check, order: int | None, strict: bool, drawn: bool) -> Outcome:
+    from diffkit.targets import where
+
     start = time.perf_counter()
     try:
         report = examine(function, check.arguments, order or check.order, ("forward", "reverse"), check.methods,
                          check.argnums, {}, 0)
-    except Exception as error:  # f raised at its point: an outcome, and the other functions still have their turn
-        last = traceback.extract_tb(error.__traceback__)[-1]
+    except (Exception, SystemExit) as error:  # f raised: an outcome, and the other functions still have their turn
         said = f"{type(error).__name__}: {error}"
-        return Outcome(name, False if strict else None, f"raised {said.splitlines()[0]}",
-                       f"{said}\n  at {last.filename}:{last.lineno}", time.perf_counter() - start)
+        return Outcome(name, False if strict else None, f"raised {said.splitlines()[0]}", said + where(error),
+                       time.perf_counter() - start)
     agree = False if strict and report.agree is None else report.agree
     return Outcome(name, agree, report.verdict, str(report), time.perf_counter() - start,
                    json.loads(report.to_json()), report.section() if drawn else "")
