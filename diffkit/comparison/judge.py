@@ -105,8 +105,10 @@ def judge(problem: Problem, witnesses: Sequence[Witness], referee: Witness | Non
         wrong = {name: mask & ~excused[name] for name, mask in wrong.items()}
         undecided = undecided & np.any(list(wrong.values()), axis=0)
     if differences is not None and wrong.get(differences.method, none).any():
-        wrong[differences.method] &= ~confirmed_by_f(problem, wrong[differences.method], reference,
-                                                        np.asarray(differences.value), words == NOISY)
+        alone = wrong[differences.method]
+        wrong[differences.method] = alone & ~within(
+            problem, lambda at: confirmed_by_f(at, alone, reference, differences, words == NOISY), lambda _: none,
+            _PATIENCE)
         undecided = undecided & np.any(list(wrong.values()), axis=0)
     found = _tied(problem, ran, live & (words == "ok"), wrong)
     tied = none if found is None else found.found
@@ -160,12 +162,22 @@ def judge(problem: Problem, witnesses: Sequence[Witness], referee: Witness | Non
 
 
 def _untie(problem: Problem, ran: Sequence[Witness], verdict: Judgement) -> None:
-    """Shaken operands break a tie, and its derivative seems to cancel: it is a kink if everybody is right there."""
+    """Shaken operands break a tie, and its derivative seems to cancel: it is a kink, with right and wrong answers."""
     seen = {w.method: verdict.ill & (verdict.words == "ok") for w in ran}
     found = _tied(problem, ran, verdict.ill & (verdict.words == "ok"), seen)
     if found is None or not found.found.any():
         return
-    tied = found.found & np.all([found.excused.get(w.method, np.zeros_like(found.found)) for w in ran], axis=0)
+    none = np.zeros_like(found.found)
+    inside = {w.method: found.excused.get(w.method, none) for w in ran}
+    rules = [inside[w.method] for w in ran if w.family == RULES]
+    # That the rules are found among the gradients beside the point shows that enough of these were seen.
+    seen_enough = bool(rules) and np.array_equal(np.all(rules, axis=0) & found.found, found.found)
+    if seen_enough:
+        tied = found.found
+        for w in ran:
+            verdict.wrong[w.method] = verdict.wrong.get(w.method, none) | (tied & ~inside[w.method])
+    else:
+        tied = found.found & np.all(list(inside.values()), axis=0)
     verdict.words, verdict.left, verdict.right = (np.where(tied, new, old) for new, old in (
         (KINK, verdict.words), (found.low, verdict.left), (found.high, verdict.right)))
     verdict.tied = verdict.tied | tied

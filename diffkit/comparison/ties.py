@@ -14,6 +14,7 @@ f is differentiated by plain differences at random points beside x that move all
 from __future__ import annotations
 
 import dataclasses
+import time
 import warnings
 from collections.abc import Sequence
 
@@ -23,8 +24,10 @@ from diffkit.comparison.methods import NUMERIC, Witness
 from diffkit.comparison.problem import Array, Problem
 
 _RADII, _STEP = (1e-4, 1e-6), 1e-2
-#: Samples for each disputed input, directions of random signs, and seconds that all of it may take.
-_SAMPLES, _DIRECTIONS, _LONGEST = 8, 64, 2.0
+#: Samples for each disputed input, those of a first glance, and directions of random signs.
+_SAMPLES, _GLANCE, _DIRECTIONS = 8, 6, 64
+#: Seconds that all of it may take.
+_LONGEST = 2.0
 _KINKED, _ALIKE, _CLOSE, _ADDS = 1e-3, 4.0, 1e-6, 1e-5
 
 
@@ -66,16 +69,19 @@ def ties(problem: Problem, ran: Sequence[Witness], disputed: Array, wrong: dict[
     nothing = Ties(np.zeros(shape, bool), np.full(shape, np.nan), np.full(shape, np.nan), {})
     columns = np.flatnonzero(disputed.any(axis=0))
     count = len(columns)
-    cost = len(_RADII) * _SAMPLES * count * (count + 3) * problem.seconds
-    if count < 2 or cost > _LONGEST or np.iscomplexobj(problem.point) or any(map(np.iscomplexobj, problem.outs)):
+    if count < 2 or np.iscomplexobj(problem.point) or any(map(np.iscomplexobj, problem.outs)):
         return nothing
     at = problem.raised() if problem.low_precision else problem
     rng = np.random.default_rng(seed)
+    end = time.monotonic() + _LONGEST
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            far, near = (_around(at, columns, radius, rng) for radius in _RADII)
-        except Exception:  # beside the point f has no values
+            glance = _around(at, columns, _RADII[-1], _GLANCE, rng, end)
+            if not any(_clear(glance, int(row)).any() for row in np.flatnonzero(disputed.any(axis=1))):
+                return nothing
+            far, near = (_around(at, columns, radius, _SAMPLES * count, rng, end) for radius in _RADII)
+        except Exception:  # beside the point f has no values, or it takes too long
             return nothing
         directions = np.concatenate([np.ones((1, count)), np.eye(count),
                                      rng.choice((-1.0, 1.0), (_DIRECTIONS, count))])
@@ -92,13 +98,18 @@ def ties(problem: Problem, ran: Sequence[Witness], disputed: Array, wrong: dict[
     return found
 
 
-def _around(problem: Problem, columns: Array, radius: float, rng: np.random.Generator) -> _Around:
-    """Differences at random points beside x, by each of the columns."""
+def _around(problem: Problem, columns: Array, radius: float, samples: int, rng: np.random.Generator,
+            end: float) -> _Around:
+    """Differences at random points beside x, by each of the columns; TimeoutError at the time ``end``."""
     x = np.asarray(problem.point, float)
     size = float(np.max(np.abs(x[columns]))) or float(np.max(np.abs(x))) or 1.0
     step = _STEP * radius * size
     gradients, values = [], []
-    for _ in range(_SAMPLES * len(columns)):
+    begun = time.monotonic()
+    for number in range(samples):
+        now = time.monotonic()
+        if now + (now - begun) / max(number, 1) * (samples - number) > end:
+            raise TimeoutError
         there = x.copy()
         there[columns] += radius * size * rng.uniform(-1, 1, len(columns))
         here, slopes = _at(problem, there), []
@@ -133,6 +144,15 @@ def _at(problem: Problem, point: Array) -> Array:
     return out
 
 
+def _clear(around: _Around, row: int) -> Array:
+    """The columns whose slopes differ by more than rounding and a thousandth of the largest."""
+    gradients = around.of(row, np.ones(around.gradients.shape[2], bool)).gradients
+    if not len(gradients):
+        return np.ones(around.gradients.shape[2], bool)
+    return np.asarray(np.ptp(gradients, axis=0) > max(_KINKED * float(np.max(np.abs(gradients))),
+                                                      8 * float(around.blur[row])))
+
+
 def _kinked(far: _Around, near: _Around, row: int) -> Array:
     """The columns whose slopes differ as they do at a kink, at every distance alike; none where f jumps."""
     spreads, clear = [], np.ones(near.gradients.shape[2], bool)
@@ -140,9 +160,8 @@ def _kinked(far: _Around, near: _Around, row: int) -> Array:
         gradients = around.of(row, clear | True).gradients
         if 2 * len(gradients) < len(around.gradients):
             return np.zeros_like(clear)
-        spread = np.ptp(gradients, axis=0)
-        clear &= spread > max(_KINKED * float(np.max(np.abs(gradients))), 8 * float(around.blur[row]))
-        spreads.append(spread)
+        clear &= _clear(around, row)
+        spreads.append(np.ptp(gradients, axis=0))
     if not np.ptp(near.values[:, row]) <= 0.1 * np.ptp(far.values[:, row]):
         return np.zeros_like(clear)
     return np.asarray(clear & (spreads[1] < _ALIKE * spreads[0]) & (spreads[0] < _ALIKE * spreads[1]))

@@ -84,3 +84,54 @@ def test_where_f_is_smooth_nothing_is_excused(f):
     gradient = dk.grad(f)(TIED + 0.3)
     result = dk.compare(f, TIED + 0.3, methods=("reverse", lambda x: 1.01 * gradient))
     assert result.agree is False and "1.01 times the right value" in result.verdict
+
+
+@pytest.mark.parametrize("n", [3, 9])
+def test_a_tie_of_all_inputs_has_right_and_wrong_answers(n):
+    """Shaken operands break the tie; that excuses nobody who is outside."""
+    share = lambda x: np.full(n, 1 / n)
+    assert dk.compare(np.median, np.ones(n), methods=("reverse", share)).kind == "KINK"
+    wrong = dk.compare(np.median, np.ones(n), methods=("reverse", lambda x: 2 * share(x)))
+    assert wrong.agree is False and [row.method for row in wrong.rows if row.status == "wrong"] == ["<lambda>"]
+
+
+class Calls:
+    """f, and how often it was called."""
+
+    def __init__(self, f):
+        self.f, self.count = f, 0
+
+    def __call__(self, x):
+        self.count += 1
+        return self.f(x)
+
+
+def test_a_large_tie_is_looked_at_for_a_bounded_time(monkeypatch):
+    """The clock is the test's own: each look at it is 10 ms later."""
+    from diffkit.comparison import ties
+    from diffkit.comparison.methods import witness
+    from diffkit.comparison.problem import pose
+
+    clock = iter(np.arange(0.0, 1e4, 0.01))
+    monkeypatch.setattr(ties.time, "monotonic", lambda: next(clock))
+    f = Calls(np.median)
+    at = pose(f, (np.ones(60),), {}, 0)
+    reverse = witness(at, "reverse", "reverse", 10.0, 0)
+    every = np.ones((1, 60), bool)
+    f.count = 0
+    found = ties.ties(at, [reverse], every, {"reverse": every})
+    assert not found.found.any() and f.count < 60 * 70 * 4
+
+
+def test_a_smooth_function_is_glanced_at_only():
+    from diffkit.comparison.methods import witness
+    from diffkit.comparison.problem import pose
+    from diffkit.comparison.ties import ties
+
+    f = Calls(lambda x: np.sum(np.sin(x)))
+    at = pose(f, (np.linspace(0.1, 1, 40),), {}, 0)
+    every = np.ones((1, 40), bool)
+    reverse = witness(at, "reverse", "reverse", 10.0, 0)
+    f.count = 0
+    assert not ties(at, [reverse], every, {"reverse": every}).found.any()
+    assert f.count < 6 * 50

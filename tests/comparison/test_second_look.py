@@ -1,0 +1,91 @@
+"""Differences that stand alone are held against f itself, in bounded time."""
+
+import time
+
+import numpy as np
+import pytest
+
+import diffkit as dk
+from diffkit.comparison import second_look
+from diffkit.comparison.methods import Witness
+from diffkit.comparison.problem import pose
+from diffkit.comparison.second_look import confirmed_by_f
+
+N = 40
+X = np.linspace(0.5, 2.0, N)
+
+
+class Counting:
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self, x):
+        self.count += 1
+        return np.sum(np.sin(x))
+
+
+def asked(reference, f):
+    """Whether f confirms ``reference`` against differences that claim 3 everywhere."""
+    at = pose(f, (X,), {}, 0)
+    f.count = 0
+    wrong = np.ones((1, N), bool)
+    differences = Witness("central", "numeric", value=np.full((1, N), 3.0), claim=np.full((1, N), 1e-9), exact=False)
+    return confirmed_by_f(at, wrong, reference[None], differences, ~wrong)
+
+
+def test_the_right_slope_is_confirmed_everywhere_from_some_inputs():
+    f = Counting()
+    assert asked(np.cos(X), f).all()
+    assert f.count <= 24 * 42
+
+
+def test_one_input_that_is_not_confirmed_leaves_the_others_open():
+    found = asked(np.where(np.arange(N) == 3, -2.0, np.cos(X)), Counting())
+    assert not found[0, 3] and found.any() and not found.all()
+
+
+def test_a_slow_function_is_asked_for_a_few_inputs(monkeypatch):
+    clock = iter(np.arange(0.0, 1e4, 0.9))
+    monkeypatch.setattr(second_look.time, "monotonic", lambda: next(clock))
+    f = Counting()
+    assert asked(np.cos(X), f).all()
+    assert f.count == 3 * 42
+
+
+def test_a_function_that_hangs_beside_the_point_ends_the_look(monkeypatch):
+    """The wrong claim then stands: differences were contradicted by nobody who looked."""
+    from diffkit.comparison import guard, judge
+
+    monkeypatch.setattr(guard, "patience", lambda seconds, hung=False: 0.1)
+
+    def f(x):
+        if 1e-9 < abs(float(x[3]) / X[3] - 1) < 1e-3:
+            while True:
+                time.sleep(0.001)
+        return np.sum(np.sin(x))
+
+    at = pose(f, (X,), {}, 0)
+    rules = [Witness(name, family, value=np.cos(X)[None], spread=np.zeros((1, N)))
+             for name, family in (("reverse", "rules"), ("symbolic", "symbolic"))]
+    ok = np.full((1, N), "ok")
+    claimed = np.where(np.arange(N) == 3, 3.0, np.cos(X))[None]
+    differences = Witness("central", "numeric", value=claimed, claim=np.full((1, N), 1e-9), words=ok, left=claimed,
+                          right=claimed, exact=False)
+    judged = judge.judge(at, [*rules, differences], None, lambda: None)
+    assert judged.wrong["central"].sum() == 1 and not judged.wrong["reverse"].any()
+
+
+def test_a_pole_beside_the_point_still_accuses_nobody():
+    hilbert = 1 / (np.arange(1.0, 6)[:, None] + np.arange(5))
+    result = dk.compare(lambda a: np.sum(np.linalg.solve(a, np.ones(5))), hilbert,
+                        methods=("reverse", "symbolic", "central"), referee=False)
+    assert result.agree is not False
+
+
+@pytest.mark.parametrize("missing", [1.0, 0.01])
+def test_a_recording_that_misses_part_of_f_is_still_accused(missing):
+    def f(x):
+        return np.sum(np.sin(x)) + missing * np.sum(np.cos(dk.value(x)))
+
+    result = dk.compare(f, X, methods=("reverse", "symbolic", "central"), referee=False)
+    assert result.agree is False and "evaluations of f contradict the recorded program" in result.verdict
