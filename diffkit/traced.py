@@ -48,7 +48,7 @@ from diffkit.rules.contractions import MATMUL
 from diffkit.rules.indexing import GETITEM
 from diffkit.rules.indexing import _is_basic as is_basic
 from diffkit.rules.kinds import FUNCTIONS, Elementwise, Rule
-from diffkit.rules.roots import carry, note, scaled, squared
+from diffkit.rules.roots import carry, note, scaled, squared, through
 
 #: ``diffkit.buffers``, which imports this module: what a program does to arrays in place.
 buffers: Any = None
@@ -81,15 +81,17 @@ _PLAIN = frozenset([int, float, bool, np.ndarray, np.memmap, np.float64, np.floa
 
 def apply(rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Call ``rule``, letting the deepest level among the arguments act."""
-    level = None
+    level = root = None
     for arg in args:
         if type(arg) is Traced:
+            root = root or arg.root
             other = arg.level
             if level is None or other.depth > level.depth:
                 level = other
     if level is None:
         return rule.call(*args, **params)
-    return level.process(rule, args, params)
+    result = level.process(rule, args, params)
+    return through(rule, args, params, result) if root else result
 
 
 def primal(value: Any) -> Any:
@@ -228,13 +230,22 @@ def _rooted(rule: Elementwise, a: Traced, b: Traced) -> Any:
 def _power(forward: Callable[..., Any]) -> Callable[..., Any]:
     """``t ** other``, which makes square roots and squares them."""
     def power(self: Traced, other: Any) -> Any:
-        if type(other) is int or type(other) is float:
-            if self.root and other >= 2 and other % 2 == 0:
-                return squared(self, self, lambda: forward(self, other), int(other) // 2)
-            if other == 0.5:
-                return note(forward(self, other), "sqrt", lambda x: x, self)
+        if self.root:
+            half = _half_of_even(buffers.contents(other), self.shape)
+            if half:
+                return squared(self, self, lambda: forward(self, other), half)
+        if type(other) is float and other == 0.5:
+            return note(forward(self, other), "sqrt", lambda x: x, self)
         return forward(self, other)
     return power
+
+
+def _half_of_even(exponent: Any, shape: tuple[int, ...]) -> int:
+    """Half of an even exponent, for all entries the same; else 0."""
+    if type(exponent) is Traced or not np.size(exponent) or np.shape(exponent) not in ((), shape):
+        return 0
+    largest = np.max(exponent)
+    return int(largest) // 2 if largest >= 2 and largest % 2 == 0 and np.all(np.equal(exponent, largest)) else 0
 
 
 def _unary(rule: Elementwise) -> Callable[..., Any]:

@@ -94,3 +94,11 @@ def test_scipys_own_functions_are_refused_at_the_users_line(call, package, name)
             run(lambda x: np.sum(call(linalg, stats, interpolate, x)))(np.array([0.3, -0.7, 1.2]))
         assert caught.value.where.startswith(__file__)
         assert f"{name} of {package}" in caught.value.what and f"diffkit.{package}" in caught.value.want
+
+
+@pytest.mark.parametrize("method", ["reverse", "forward"])
+def test_the_operands_of_a_step_by_keyword(method):
+    x = np.array([1.0, 3.0])
+    for f in (lambda x: x[np.argmax(a=x)], lambda x: np.sum(x[np.isclose(x[1], b=x)]),
+              lambda x: x[1] * np.isclose(x[1], 3.5, atol=x[0]), lambda x: x[1] * np.any(a=x, axis=0)):
+        np.testing.assert_array_equal(dk.grad(f, method=method)(x), [0, 1])

@@ -41,8 +41,9 @@ def activate(value: Traced) -> None:
             del value.source
             break
         value = source[0]
-    store = Store(Traced(value.level, value.value, value.mark), False)
-    _connect(value, Place(store))
+    content = Traced(value.level, value.value, value.mark)
+    content.root = value.root
+    _connect(value, Place(Store(content, False)))
 
 
 def _is_view(source: Any, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

@@ -75,7 +75,9 @@ def copied(value: Any, order: Any = "K") -> Any:
     content = contents(value)
     if type(content) is not Traced:
         return handle(np.array(content, order=order), True)
-    return _laid_out(Traced(content.level, content.value, content.mark), order)
+    own = Traced(content.level, content.value, content.mark)
+    own.root = content.root
+    return _laid_out(own, order)
 
 
 def _laid_out(value: Any, order: Any) -> Any:

@@ -37,7 +37,10 @@ class BufferLevel(Level):
             return getitem(args[0], params["index"])
         if rule.special is not None and len(args) == 1 and type(content := contents(args[0])) is Traced:
             return rule.special(content)
-        return fresh(apply(rule, tuple(contents(arg) for arg in args), params))
+        own = tuple(contents(arg) for arg in args)
+        if rule.special is not None and any(type(arg) is Traced and arg.root for arg in own):
+            return fresh(rule.special(*own))
+        return fresh(apply(rule, own, params))
 
     def concrete(self, traced: Traced, ask: Callable[[Any], Any]) -> Any:
         return ask(read(traced))
@@ -106,6 +109,8 @@ def read(array: Traced) -> Any:
         if type(content) is Traced:
             content = Traced(content.level, content.value, content.mark)
         place.content = apart(content, store, _copy)
+        if store.squares is not None:
+            store.squares.note(place.content, lambda squares: squares[unravel(place.positions, store.shape)])
         place.version = store.version
     return place.content
 
@@ -140,7 +145,11 @@ def getitem(array: Traced, index: Any) -> Any:
         found = apply(GETITEM, (store.content,), {"index": place.locate(index)})
         part = place.component()
         found = found if part is None else part(found)
-        return fresh(apart(found, store, _copy_view))
+        found = apart(found, store, _copy_view)
+        if store.squares is not None:
+            where = place.locate(index)
+            store.squares.note(found, lambda squares: squares[where])
+        return fresh(found)
     return view(array, operator.getitem, (index,), {})
 
 

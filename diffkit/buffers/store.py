@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from diffkit.buffers.squares import Squares
 from diffkit.errors import MutationError, UnsupportedArgumentError
 from diffkit.rules.kinds import Rule
 from diffkit.rules.writing import in_place
@@ -32,13 +33,15 @@ class Store:
     """The content that one array and its views share.
 
     ``owned`` says that nothing else refers to the content's arrays; ``version`` counts
-    the writes, so that a view knows whether what it last read still holds.
+    the writes, so that a view knows whether what it last read still holds.  ``squares`` is None
+    but where roots were written (see ``rules.roots``).
     """
 
-    __slots__ = ("content", "lent", "owned", "shape", "version")
+    __slots__ = ("content", "lent", "owned", "shape", "squares", "version")
 
     def __init__(self, content: Any, owned: bool) -> None:
         self.lent: weakref.ref[Any] | None = None
+        self.squares: Squares | None = None
         self.content = content
         self.owned = owned
         self.shape = content.shape
@@ -50,12 +53,16 @@ class Store:
             self.owned = False
             if type(self.content) is np.ndarray:
                 self.content.flags.writeable = False  # so that a tape need not copy it
+            if self.squares is not None:
+                self.squares.note(self.content)
         return self.content
 
     def write(self, rule: Rule, index: Any, value: Any) -> None:
         """``content[index] = value`` (SETITEM) or ``+= value`` (ADD_AT)."""
         if self.lent is not None:
             self.check_lent()
+        if self.squares is not None or _is_root(value) or _is_root(self.content):
+            self.squares = (self.squares or Squares(self.share())).with_write(rule, index, value)
         if type(self.content) is not Traced and type(value) is not Traced:
             if not self.owned:
                 self.content = np.array(self.content, order="K")
@@ -64,6 +71,8 @@ class Store:
             self.content = write(self.content, index, value, rule)
         else:
             self.content = apply(rule, (self.content, value), {"index": index})
+            if type(self.content) is Traced:
+                self.content.root = None  # it may be written in place from now on
         self.owned = True
         self.version += 1
 
@@ -81,6 +90,7 @@ class Store:
             self.check_lent()
         self.content = content
         self.owned = False
+        self.squares = None
         self.version += 1
 
 
@@ -98,6 +108,10 @@ def write(a: Any, index: Any, value: Any, rule: Rule) -> Any:
         a = np.array(a)
     in_place(rule, a, value, index)
     return a
+
+
+def _is_root(value: Any) -> bool:
+    return type(value) is Traced and value.root is not None
 
 
 class Place:

@@ -59,7 +59,8 @@ def float_power(a: Any, b: Any) -> Any:
     dtype = np.result_type(*(x.dtype if hasattr(x, "dtype") else x for x in (a, b)), np.float64)
     # A whole exponent becomes a float: NumPy multiplies out x**3, but not float_power(x, 3).
     a, b = (float(x) if type(x) is int else x for x in (a, b))
-    return POWER(*(FUNCTIONS["astype"](x, dtype) if hasattr(x, "dtype") and x.dtype != dtype else x
+    power: Any = POWER.special or POWER  # which knows squares of roots
+    return power(*(FUNCTIONS["astype"](x, dtype) if hasattr(x, "dtype") and x.dtype != dtype else x
                    for x in (a, b)))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from diffkit.rules.calls import as_array, expand, normal_axes, normal_axis
 from diffkit.rules.kinds import answers, general
-from diffkit.rules.roots import note, real_square
+from diffkit.rules.roots import anywhere, note, real_square, square_of
 from diffkit.rules.singular import SVDVALS
 
 
@@ -42,8 +42,20 @@ NORM2 = general(lambda x, axis: np.linalg.norm(x, axis=axis), name="norm2",
 
 def _norm2(x: Any, axis: Any) -> Any:
     """The 2-norm over an axis, two, or (None) of all entries, which knows its square."""
-    y = NORM2(np.reshape(x, (-1,)) if axis is None else x, axis=axis)
+    flat = np.reshape(x, (-1,)) if axis is None else x
+    y = _of_roots(flat, axis) if getattr(x, "root", None) else NORM2(flat, axis=axis)
     return note(y, f"norm2 {axis}", lambda x: np.sum(real_square(x), axis=axis), x)
+
+
+def _of_roots(x: Any, axis: Any) -> Any:
+    """The 2-norm of roots; those that are 0 move it by their squares: |x| = |rest| sqrt(1 + squares/|rest|^2)."""
+    zero = x == 0
+    if not anywhere(zero):
+        return NORM2(x, axis=axis)
+    squares, rest = np.sum(np.where(zero, square_of(x), 0), axis=axis), NORM2(np.where(zero, 0, x), axis=axis)
+    alone = rest == 0
+    length = np.where(alone, 1, rest)
+    return np.where(alone, NORM2(x, axis=axis), length * np.sqrt(1 + np.where(alone, 0, squares / (length * length))))
 
 
 def _slope(y: Any, x: Any, p: float, axis: Any) -> Any:

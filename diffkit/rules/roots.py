@@ -5,16 +5,17 @@ x*x, sum(x*x).  The chain rule goes through the root and finds 0 * inf, or the p
 conventions, which is no derivative of anything: the Hessian of norm(x)**2 at 0 is 2 I, not 0.
 
 So a traced result of such a function notes of what it is the root, and a square (``y**2``, ``y*y``,
-``np.square(y)``) takes, where y is 0, the noted value in place of y*y: it is 0 too, and has the right
-derivatives.  Elsewhere nothing changes, to the last bit.  A multiple of a root is one too: (c y)**2 is
-c*c times the noted value.
+``np.square(y)``, ``y @ y``, ``norm(y)``) takes, where y is 0, the noted value in place of y*y: it is 0
+too, and has the right derivatives.  Elsewhere nothing changes, to the last bit.  A multiple of a root is
+one too: (c y)**2 is c*c times the noted value.  So is an array whose entries are entries of roots, moved
+or joined with others (``np.stack``, ``np.where``, ``z[i] = y``): its square is the noted ones, moved alike.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,8 +23,23 @@ from diffkit.rules.arithmetic import ABSOLUTE, DIVIDE, MULTIPLY, NEGATIVE, POWER
 from diffkit.rules.calls import is_traced
 from diffkit.rules.kinds import FUNCTIONS, Rule
 
+#: Rows of which each entry of the result is an entry of an operand (or 0), and how many conditions come first.
+MOVING = {"where": 1} | dict.fromkeys([
+    "getitem", "setitem", "scatter", "take_along_axis", "put_along_axis", "concatenate", "pack", "reshape",
+    "transpose", "broadcast_to", "flip", "roll", "repeat", "tile", "resize", "delete", "diag", "diagonal", "pad",
+    "astype", "conjugate"], 0)
+#: Rows that sum the products of two vectors.
+SUMMING = frozenset(["matmul", "dot", "inner", "vdot", "vecdot"])
 
-def note(y: Any, name: str, square: Callable[..., Any], *args: Any, dead: Any = None) -> Any:
+
+class Multiple(NamedTuple):
+    """The name of ``root`` times or divided by the last of the note's arguments."""
+
+    root: Any
+    divides: bool
+
+
+def note(y: Any, name: Any, square: Callable[..., Any], *args: Any, dead: Any = None) -> Any:
     """``y``, with the note that its square is ``square(*args)``; ``dead`` says where it is 0 but for rounding."""
     if is_traced(y) and not y.level.is_buffers:
         y.root = name, square, dead, *map(_parts, args)
@@ -37,45 +53,136 @@ def _parts(x: Any) -> Any:
     return np.array(x) if isinstance(x, np.ndarray) else x
 
 
+def _value(kind: Any, parts: Any) -> Any:
+    """The value of these parts; ``kind`` is Traced."""
+    if type(parts) is not tuple:
+        return parts
+    value = kind(*parts[:3])
+    value.root = parts[3]
+    return value
+
+
+def _values(kind: Any, args: Any) -> list[Any]:
+    return [_value(kind, parts) for parts in args]
+
+
+class Noted:
+    """A value as it is now, for later."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, x: Any) -> None:
+        self._parts = _parts(x)
+
+    def value(self, kind: Any) -> Any:
+        """It; ``kind`` is Traced."""
+        return _value(kind, self._parts)
+
+
+def square_of(y: Any) -> Any:
+    """y*y by the note that y has, else as a product."""
+    if is_traced(y) and y.root:
+        return y.root[1](*_values(type(y), y.root[3:]))
+    return y * y
+
+
 def carry(part: Any, y: Any, choose: Callable[[Any], Any]) -> None:
     """Note that ``part`` is ``choose(y)``: some of y's entries, or all in another shape."""
     _, square, dead, *args = y.root
-    if is_traced(part) and not part.level.is_buffers:
+    if is_traced(part) and part.root is None and not part.level.is_buffers:
         part.root = object(), lambda *args: choose(square(*args)), None if dead is None else choose(dead), *args
+
+
+def through(rule: Rule, args: tuple[Any, ...], params: dict[str, Any], y: Any) -> Any:
+    """``y = rule(*args)``, of whose operands one is a root, with a note of its own or with the right derivatives."""
+    first = MOVING.get(rule.name)
+    if first is None:
+        return _sum_of_products(rule, args, y) if rule.name in SUMMING else y
+    conditions, moved = args[:first], args[first:]
+    if any(getattr(x, "dtype", np.dtype(float)).kind not in "fbiu" for x in moved):
+        return y
+    masks = [_dead(x) for x in moved]
+    dead = None
+    if any(mask is not None for mask in masks):
+        dead = rule(*conditions, *(np.zeros(np.shape(x), bool) if mask is None else mask
+                                   for x, mask in zip(moved, masks)), **params)
+    how = repr(params)
+    name = object() if "array" in how else f"{rule.name} {how}"
+    return note(y, name, lambda *own: rule(*own[:first], *map(square_of, own[first:]), **params), *args, dead=dead)
+
+
+def _dead(x: Any) -> Any:
+    return x.root[2] if is_traced(x) and x.root else None
+
+
+def _sum_of_products(rule: Rule, args: tuple[Any, ...], y: Any) -> Any:
+    """``v @ v`` of a vector of roots: where they are 0 the noted squares stand for the products."""
+    a, b = args
+    if not (is_traced(a) and is_traced(b) and len(a.shape) == len(b.shape) == 1):
+        return y
+    found = _product(a, b)
+    if found is None or not anywhere(zero := _zero(a, b)):
+        return y
+    return rule(np.where(zero, 0, a), np.where(zero, 0, b)) + np.sum(np.where(zero, found(), 0))
 
 
 def scaled(product: Any, y: Any, factor: Any, divides: bool = False) -> Any:
     """``product``, which is ``y * factor`` (or ``y / factor``), noting that its square is a multiple of y's."""
     if not is_traced(product) or product.level.is_buffers:
         return product
-    name, square, dead, *args = y.root
+    _, square, dead, *args = y.root
 
     def multiple(*args: Any) -> Any:
         times = args[-1] * args[-1]
         return square(*args[:-1]) / times if divides else square(*args[:-1]) * times
 
-    same = factor if type(factor) in (int, float) else object()
-    product.root = (divides, name, same), multiple, dead, *args, _parts(factor)
+    product.root = Multiple(y.root, divides), multiple, dead, *args, _parts(factor)
     return product
 
 
 def squared(y: Any, other: Any, multiply: Callable[[], Any], half: int = 1) -> Any:
     """(y * other)**half for two traced values with notes; ``multiply`` gives it without them."""
-    _, square, dead, *args = y.root
-    if other is not y and not _is_same(y.root, other.root):
+    found = _product(y, other)
+    if found is None or not anywhere(zero := _zero(y, other)):
         return multiply()
-    zero = np.equal(y, 0) if dead is None else np.logical_or(np.equal(y, 0), dead)
-    if not _any(zero):
-        return multiply()
-    values = []
-    for parts in args:
-        value = parts
-        if type(parts) is tuple:
-            value = type(y)(*parts[:3])
-            value.root = parts[3]
-        values.append(value)
-    found = square(*values) if half == 1 else square(*values) ** half
-    return np.where(zero, found, multiply()) if y.shape else found
+    square = found() if half == 1 else found() ** half
+    return np.where(zero, square, multiply()) if y.shape or other.shape else square
+
+
+def _zero(y: Any, other: Any) -> Any:
+    """Where one of the two is 0, or is but for rounding."""
+    zero = np.equal(y, 0)
+    for mask in (*((np.equal(other, 0), _dead(other)) if other is not y else ()), _dead(y)):
+        zero = zero if mask is None else np.logical_or(zero, mask)
+    return zero
+
+
+def _product(y: Any, other: Any) -> Callable[[], Any] | None:
+    """What gives y * other by their notes, where both are multiples of the same root."""
+    if other is y:
+        return lambda: square_of(y)
+    if y.root is None or other.root is None:
+        return None
+    (base, factors), (own, others) = _taken_apart(y.root), _taken_apart(other.root)
+    if not _is_same(base, own):
+        return None
+
+    def product() -> Any:
+        found = base[1](*_values(type(y), base[3:]))
+        for parts, divides in factors + others:
+            factor = _value(type(y), parts)
+            found = found / factor if divides else found * factor
+        return found
+    return product
+
+
+def _taken_apart(root: Any) -> tuple[Any, list[tuple[Any, bool]]]:
+    """What is no multiple, and what it is multiplied or divided by."""
+    factors = []
+    while type(root[0]) is Multiple:
+        factors.append((root[-1], root[0].divides))
+        root = root[0].root
+    return root, factors
 
 
 def _is_same(a: Any, b: Any) -> bool:
@@ -84,9 +191,9 @@ def _is_same(a: Any, b: Any) -> bool:
                                      for one, other in zip(a[3:], b[3:])))
 
 
-def _any(mask: Any) -> bool:
+def anywhere(mask: Any) -> bool:
     if is_traced(mask):  # diffkit's own question, no condition of the program's
-        return bool(mask.level.peek(mask, _any))
+        return bool(mask.level.peek(mask, anywhere))
     return bool(np.any(mask))
 
 
