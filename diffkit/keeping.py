@@ -19,6 +19,9 @@ import numpy as np
 
 from diffkit.errors import MutationError
 
+#: By a name of its own: NumPy is a module with a ``__getattr__``, in which CPython looks up anew each time.
+_ndarray = np.ndarray
+
 #: Arrays of up to so many entries are copied each time: to look whether one has changed costs as much.
 _SMALL = 4096
 
@@ -40,7 +43,7 @@ def keep(array: Any, kept: Kept) -> Any:
 
 def is_frozen(array: Any) -> bool:
     """Whether neither the array nor what it is a view of can be written to."""
-    while type(array) is np.ndarray:
+    while type(array) is _ndarray:
         if array.flags.writeable:
             return False
         if array.base is None:
@@ -63,7 +66,7 @@ def same_bits(a: Any, b: Any) -> bool:
 
 def apart(leaf: Any) -> Any:
     """A leaf that moves, as an array of the run's own; laid out alike, so that what is a view stays one."""
-    if type(leaf) is not np.ndarray or (not leaf.flags.writeable and is_frozen(leaf)):
+    if type(leaf) is not _ndarray or (not leaf.flags.writeable and is_frozen(leaf)):
         return leaf
     if leaf.flags.c_contiguous or leaf.flags.f_contiguous:
         return leaf.copy("K")
@@ -91,7 +94,7 @@ def _laid_out_as(array: Any) -> Any:
 def check_untouched(leaves: Sequence[Any], copies: Sequence[Any]) -> None:
     """Refuse a run in which the program wrote to a moving argument by another name than the argument's."""
     for leaf, copy in zip(leaves, copies):
-        if type(leaf) is np.ndarray and not same_bits(leaf, copy) and not np.array_equal(leaf, copy, equal_nan=True):
+        if type(leaf) is _ndarray and not same_bits(leaf, copy) and not np.array_equal(leaf, copy, equal_nan=True):
             raise MutationError(
                 "the array that is differentiated was written to by another name than the argument's, so the "
                 "function read one array by two names",

@@ -32,6 +32,9 @@ from diffkit.quiet import restore, silence
 from diffkit.rules.kinds import Elementwise, Linear, Multilinear, Rule, conform, over
 from diffkit.traced import is_traced, primal
 
+#: By a name of its own: NumPy is a module with a ``__getattr__``, in which CPython looks up anew each time.
+_ndarray = np.ndarray
+
 CAREFUL: contextvars.ContextVar[bool] = contextvars.ContextVar("diffkit_careful", default=False)
 
 #: Rows that choose among their arguments' entries: where their derivative is zero, nothing was chosen.
@@ -64,7 +67,7 @@ def one_holds_nan(values: Iterable[Any]) -> bool:
     quiet = silence()  # inf - inf, or an overflow
     try:
         for value in values:
-            if type(value) is np.ndarray:
+            if type(value) is _ndarray:
                 kind = value.dtype.kind
                 if kind == "f" and (value.ndim == 1 or value.flags.c_contiguous):
                     if value.ndim != 1:

@@ -26,6 +26,7 @@ from diffkit.traced import Traced
 
 #: Rules whose pull works in the parents' cotangents themselves.
 _BY_HAND = frozenset([GETITEM, SETITEM, ADD_AT, PICK])
+_ndarray = np.ndarray
 
 
 def sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequence[Node],
@@ -122,7 +123,7 @@ def _sweep(nodes: list[Node], seeds: Sequence[tuple[Node, Any]], wanted: Sequenc
                         previous += c
                     else:
                         cotangents[j] = c = previous + c
-                        owned[j] = type(c) is np.ndarray
+                        owned[j] = type(c) is _ndarray
                 continue
             if rule in _BY_HAND:
                 if rule is GETITEM:
@@ -162,7 +163,7 @@ def _accumulate(cotangents: list[Any], owned: bytearray, j: int, c: Any) -> None
     else:
         c = previous + c
         cotangents[j] = c
-        owned[j] = type(c) is np.ndarray
+        owned[j] = type(c) is _ndarray
 
 
 def _add_item(cotangents: list[Any], owned: bytearray, node: Node, g: Any) -> None:
@@ -203,7 +204,7 @@ def _set_item(cotangents: list[Any], owned: bytearray, node: Node, g: Any) -> No
             winners = last_written(index, node.shape) if node.rule is SETITEM else None
             if winners is not None:
                 c = np.where(winners, c, 0)
-            elif type(c) is np.ndarray and c.base is not None:
+            elif type(c) is _ndarray and c.base is not None:
                 c = c.copy()
             _accumulate(cotangents, owned, parent.index, fitted(c, parent.shape, parent.dtype))
             continue
@@ -216,7 +217,7 @@ def _set_item(cotangents: list[Any], owned: bytearray, node: Node, g: Any) -> No
         j = parent.index
         if cotangents[j] is None:
             cotangents[j] = g
-            owned[j] = own and type(g) is np.ndarray
+            owned[j] = own and type(g) is _ndarray
         else:
             _accumulate(cotangents, owned, j, buffers.contents(g))
 

@@ -39,6 +39,7 @@ LIKES: dict[Any, Callable[..., Any]] = {}
 #: What ``transforms.equalities`` wants to hear of: functions that ask whether values are equal.
 QUESTIONS: dict[Any, Callable[[Any, Any, Any], None]] = {}
 _out_positions: dict[Any, int] = {}
+_ndarray = np.ndarray
 
 
 def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -151,7 +152,7 @@ def _apart(result: Traced, args: tuple[Any, ...]) -> Traced:
         result = Traced(result.level, result.value, result.mark)
         result.root = root
     value = result.value
-    model = value if type(value) is np.ndarray else layout(value)
+    model = value if type(value) is _ndarray else layout(value)
     if value.shape and 0 in model.strides:  # broadcast: NumPy's would have memory of its own
         return in_order(result, "C")  # type: ignore[no-any-return]
     return result

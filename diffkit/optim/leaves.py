@@ -28,6 +28,7 @@ __all__ = ["Array", "Layout", "align", "check_finite", "joined", "layout_of", "p
            "unpack"]
 
 Array = NDArray[Any]
+_ndarray = np.ndarray
 #: Numbers of a piece: some vectors of this length fit into a processor's second cache.
 _PIECE = 32768
 
@@ -53,7 +54,7 @@ def _walk(params: Any, others: Any, left: list[Any], right: list[Any]) -> bool:
     if kind is list or kind is tuple:
         return (type(others) is kind and len(others) == len(params)
                 and all(_walk(a, b, left, right) for a, b in zip(params, others)))
-    if kind is np.ndarray:
+    if kind is _ndarray:
         left.append(params)
         right.append(others)
         return not isinstance(others, (dict, list, tuple))
@@ -71,9 +72,9 @@ def align(params: Any, others: Any, name: str) -> tuple[list[Array], list[Array]
     if not _walk(params, others, left, right):
         raise mismatch(params, others, name)
     for index, (leaf, other) in enumerate(zip(left, right)):
-        if type(leaf) is not np.ndarray:
+        if type(leaf) is not _ndarray:
             left[index] = leaf = _as_array(leaf, params, "params", index)
-        if type(other) is not np.ndarray:
+        if type(other) is not _ndarray:
             right[index] = other = _as_array(other, params, name, index)
         if leaf.shape != other.shape:
             path = tree.paths(params, name)[index]
@@ -102,7 +103,7 @@ def rebuild(params: Any, leaves: Iterator[Any]) -> Any:
         return [rebuild(child, leaves) for child in params]
     if kind is tuple:
         return tuple([rebuild(child, leaves) for child in params])
-    if kind is np.ndarray:
+    if kind is _ndarray:
         return next(leaves)
     _, structure = tree.flatten(params)
     return tree.unflatten(structure, [next(leaves) for _ in range(structure.size)])

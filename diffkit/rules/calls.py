@@ -18,6 +18,7 @@ import numpy as np
 from diffkit.errors import UnsupportedArgumentError
 from diffkit.rules.kinds import FUNCTIONS
 
+_ndarray = np.ndarray
 #: NumPy's mark of a keyword that was not given.
 NO_VALUE: Any = np._NoValue
 
@@ -32,7 +33,7 @@ def is_traced(value: Any) -> bool:
 
 def as_array(value: Any) -> Any:
     """An array or array scalar as it is, anything else (lists may hold traced values) as an array."""
-    if type(value) is np.ndarray or hasattr(value, "dtype"):
+    if type(value) is _ndarray or hasattr(value, "dtype"):
         return value
     if type(value) in (list, tuple) and holds_traced(value):
         return FUNCTIONS[np.stack]([as_array(item) for item in value])

@@ -17,6 +17,8 @@ import numpy as np
 
 __all__ = ["choose"]
 
+#: By a name of its own: NumPy is a module with a ``__getattr__``, in which CPython looks up anew each time.
+_ndarray, _and = np.ndarray, np.bitwise_and
 #: Entries from which the bits are quicker than the jumps.
 _WORTH = 512
 _BOOL, _SIGNED, _PYTHON = np.dtype(np.bool_), np.int8, (int, float)
@@ -32,10 +34,10 @@ def choose(condition: Any, x: Any, y: Any) -> Any:
     >>> choose(np.array([True, False]), 0.0, np.array([1.0, 2.0]))
     array([0., 2.])
     """
-    if type(condition) is np.ndarray and condition.size >= _WORTH and condition.dtype is _BOOL:
-        if type(y) is np.ndarray and type(x) in _PYTHON:
+    if type(condition) is _ndarray and condition.size >= _WORTH and condition.dtype is _BOOL:
+        if type(y) is _ndarray and type(x) in _PYTHON:
             array, number, zero_if = y, x, True
-        elif type(x) is np.ndarray and type(y) in _PYTHON:
+        elif type(x) is _ndarray and type(y) in _PYTHON:
             array, number, zero_if = x, y, False
         else:
             return np.where(condition, x, y)
@@ -45,5 +47,5 @@ def choose(condition: Any, x: Any, y: Any) -> Any:
             signed = condition.view(_SIGNED)
             # True is 1: one less is 0, the negative is a word of ones; False is 0, and the other way round.
             kept = signed - _ONE if zero_if else -signed
-            return np.bitwise_and(array.view(word), kept).view(array.dtype)
+            return _and(array.view(word), kept).view(array.dtype)
     return np.where(condition, x, y)

@@ -224,7 +224,7 @@ class Linear(Rule):
         return False
 
     def save(self, y: Any, args: Sequence[Any], active: tuple[int, ...]) -> Any:
-        if len(args) == 1 and type(args[0]) is np.ndarray:
+        if len(args) == 1 and type(args[0]) is _ndarray:
             return (args[0].shape,)
         return [np.shape(arg) if type(arg) in _PLAIN else arg.shape for arg in args]
 
@@ -240,6 +240,7 @@ class Linear(Rule):
 
 
 _PLAIN = (int, float, complex, bool, list, tuple)
+_ndarray = np.ndarray
 
 
 def _none_only(value: Any) -> Any:

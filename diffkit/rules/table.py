@@ -123,6 +123,8 @@ class Rule:
         raise NotImplementedError
 
 
+#: By a name of its own: NumPy is a module with a ``__getattr__``, in which CPython looks up anew each time.
+_ndarray, _add = np.ndarray, np.add.reduce
 #: The first axes, so many as a number says.
 _LEADING = [tuple(range(count)) for count in range(5)]
 
@@ -144,7 +146,7 @@ def conform(value: Any, shape: tuple[int, ...], dtype: Any) -> Any:
             if found[extra:] != shape:
                 axes += tuple([i + extra for i, n in enumerate(shape) if n == 1 and found[i + extra] != 1])
             if axes:  # for arrays what np.sum comes to; kept where there is no axis more than wanted
-                total: Any = np.add.reduce if type(value) is np.ndarray else np.sum
+                total: Any = _add if type(value) is _ndarray else np.sum
                 value = total(value, axis=axes, keepdims=extra == 0)
             if value.shape != shape:
                 size = 1

@@ -19,17 +19,19 @@ from diffkit.train.minibatches import Rows
 
 __all__ = ["diverged", "leaves_of", "norm_of"]
 
+_ndarray = np.ndarray
+
 
 def leaves_of(container: Any) -> list[Any]:
     """The leaves of nested lists, tuples and dicts, quickly (other containers: as tree.flatten)."""
     kind = type(container)
-    if kind is np.ndarray:
+    if kind is _ndarray:
         return [container]
     if kind is not dict and kind is not list and kind is not tuple:
         return tree.flatten(container)[0]
     leaves: list[Any] = []
     for child in container.values() if kind is dict else container:
-        if type(child) is np.ndarray:
+        if type(child) is _ndarray:
             leaves.append(child)
         else:
             leaves += leaves_of(child)
