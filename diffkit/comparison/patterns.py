@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from diffkit import tree
+from diffkit.comparison.parts import is_conjugate
 from diffkit.comparison.problem import Array, Problem
 
 _CLOSE = 1e-5
@@ -26,6 +27,8 @@ def name_pattern(problem: Problem, value: Array, reference: Array, wrong: Array)
         lost = int(np.sum(~np.isfinite(bad)))
         return f"not finite ({bad[~np.isfinite(bad)][0]}) where f is smooth" + (
             "" if lost == bad.size else f", {lost} of {bad.size} entries")
+    if is_conjugate(problem, value, reference, wrong):
+        return "the complex conjugate"
     with np.errstate(all="ignore"):
         ratio = np.where(right != 0, bad / np.where(right != 0, right, 1), np.nan)
     whole = _significant(reference) & np.isfinite(value)

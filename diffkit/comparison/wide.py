@@ -37,6 +37,7 @@ from diffkit.comparison.methods import (
     witness,
     worded,
 )
+from diffkit.comparison.parts import axes, breaks_cauchy_riemann, in_parts, is_complex, witness_in_parts
 from diffkit.comparison.problem import Array, Function, Problem
 from diffkit.comparison.progress import progress
 from diffkit.comparison.projected import Projection
@@ -75,7 +76,7 @@ class Wide:
 
 def is_wide(problem: Problem, budget: float) -> bool:
     """Whether entries are too many, or too dear, to be looked at one by one."""
-    if any(np.asarray(part).dtype.kind != "f" for part in (*problem.moving.leaves, *problem.outs)):
+    if any(np.asarray(part).dtype.kind not in "fc" for part in (*problem.moving.leaves, *problem.outs)):
         return False
     n, m = problem.columns, problem.rows
     return n > _WHOLE or m > 10 * _WHOLE or n * m > _ENTRIES or (n > 48 and 12 * n * problem.seconds > budget)
@@ -84,7 +85,13 @@ def is_wide(problem: Problem, budget: float) -> bool:
 def look(problem: Problem, chosen: Sequence[tuple[str, str | Function]], budget: float, seed: int,
          places: int, most: int = 3) -> Wide:
     """Judge a large question through projections, with at most ``most`` draws of each bundle."""
-    whole, others = _whole_gradients(problem, chosen, budget, seed)
+    asked, others = _whole_gradients(problem, chosen, budget, seed)
+    whole = asked
+    if is_complex(problem):
+        complex_problem, problem = problem, in_parts(problem)
+        if _has_no_derivative(complex_problem, problem, others, budget, seed):
+            return _no_derivative(problem, [witness_in_parts(complex_problem, w) for w in asked])
+        whole = [witness_in_parts(complex_problem, w) for w in asked]
     ran = [w for w in whole if w.ran]
     suspects = _suspects(problem, ran)
     draws, note, seconds = _plan(problem, len(suspects), budget, most)
@@ -111,8 +118,34 @@ def look(problem: Problem, chosen: Sequence[tuple[str, str | Function]], budget:
         if against.agree is False:
             projection, found, verdict = everything, beside, against
     verdict = _located(projection, ran, found, verdict, budget)
-    return Wide([*found[2], *skipped], ran, found[0], found[1],
+    return Wide([*found[2], *skipped], [w for w in asked if w.ran], found[0], found[1],
                 _open(problem, ran, suspects, projection, found, verdict), notes)
+
+
+def _has_no_derivative(whole: Problem, problem: Problem, others: Sequence[tuple[str, str]], budget: float,
+                       seed: int) -> bool:
+    """Whether a complex result has no one derivative by complex arguments, seen by differences along two axes."""
+    method = next((method for _, method in others if FAMILIES[method] == NUMERIC and method != "complex-step"), "")
+    both = [any(map(np.iscomplexobj, part)) for part in (whole.moving.leaves, whole.outs)]
+    if not method or not all(both):
+        return False
+
+    def ask(at: Problem) -> bool:
+        along, across = (Projection(at, [way], None).differences(method, lambda: None) for way in axes(whole, seed))
+        return breaks_cauchy_riemann(whole.outs, along, across)
+
+    return within(problem, ask, lambda _: False, budget)
+
+
+def _no_derivative(problem: Problem, asked: Sequence[Witness]) -> Wide:
+    """What is said of a function that is not holomorphic."""
+    projection = Projection(problem, directions(problem, None, (), 0, 1)[-1:], None)
+    small = projection.question()
+    judged = judge(small, [], None, lambda: None)
+    text = "the derivatives along the real and the imaginary axis differ: f is not holomorphic here, and has no " \
+        "one complex derivative; ask for (f(z).real, f(z).imag)"
+    seen = [projection.times(w) if w.ran else w for w in asked]
+    return Wide(seen, [], small, judged, Verdict("INCONCLUSIVE", None, text), [])
 
 
 def beside(problem: Problem, ran: Sequence[Witness], methods: dict[str, str | Function], budget: float, seed: int,
