@@ -13,6 +13,7 @@ Floating-point arithmetic keeps few of algebra's laws, and only those are used:
     an operand that was broadcast        the operand: an elementwise function broadcasts by itself
     an array of equal numbers            the number, in an elementwise function
     c * (2 * x), 2 any power of two      (2c) * x   (c and 2 no smaller than 1, so that only the same overflow)
+    a[i] = a[i]; a[i] = a[i] + v         nothing; a[i] += v, for basic indices
     zeros with an index added to         kept as they are; the plan writes into them in place
 
 NaN may get another sign or payload; no other bit moves.
@@ -25,13 +26,13 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.compiling.program import SUBTRACT_AT, Builder, Function, Item, ufunc_of
+from diffkit.compiling.program import SUBTRACT_AT, Builder, Function, Item, freeze, ufunc_of
 from diffkit.rules.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATIVE, POSITIVE, POWER, SUBTRACT
 from diffkit.rules.flat import STOP_GRADIENT
 from diffkit.rules.indexing import GETITEM, SCATTER, _is_basic
 from diffkit.rules.reductions import SUM
 from diffkit.rules.shapes import ASTYPE, BROADCAST_TO, RESHAPE, TRANSPOSE
-from diffkit.rules.writing import ADD_AT
+from diffkit.rules.writing import ADD_AT, SETITEM
 
 Rewritten = tuple[Any, list[Item], dict[str, Any]]
 
@@ -264,6 +265,22 @@ def _add_at(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
     return None
 
 
+def _setitem(builder: Builder, args: list[Item], params: dict[str, Any], value: Any) -> Any:
+    a, v = args
+
+    def is_old(item: Item) -> bool:
+        """Whether an item is what stands at the place that is written to."""
+        return item.rule is GETITEM and item.args[0] is a and freeze(item.params["index"]) == freeze(params["index"])
+
+    if v.kind != "array" or v.dtype != a.dtype or not _is_basic(params["index"]):
+        return None
+    if is_old(v):
+        return a
+    if v.rule in (ADD, SUBTRACT) and is_old(v.args[0]):
+        return (ADD_AT if v.rule is ADD else SUBTRACT_AT), [a, v.args[1]], params
+    return (ADD_AT, [a, v.args[0]], params) if v.rule is ADD and is_old(v.args[1]) else None
+
+
 def _scatter(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:
     zeros = builder.constant(np.broadcast_to(args[0].value.dtype.type(0), params["shape"]))
     params = {"index": params["index"]}
@@ -273,5 +290,5 @@ def _scatter(builder: Builder, args: list[Item], params: Any, value: Any) -> Any
 _RULES = {
     ADD: _add, SUBTRACT: _subtract, MULTIPLY: _multiply, DIVIDE: _divide, NEGATIVE: _negative, POSITIVE: _same,
     STOP_GRADIENT: _same, ASTYPE: _same, TRANSPOSE: _transpose, RESHAPE: _reshape,
-    BROADCAST_TO: _broadcast, GETITEM: _getitem, SCATTER: _scatter, ADD_AT: _add_at,
+    BROADCAST_TO: _broadcast, GETITEM: _getitem, SETITEM: _setitem, SCATTER: _scatter, ADD_AT: _add_at,
 }

@@ -62,10 +62,18 @@ def _entry(values: Any, position: int) -> Any:
     return values[position]
 
 
-#: One entry of a list of values.
-ENTRY = Function("entry", _entry)
+def _stacked(values: Any) -> Any:
+    return np.concatenate(values).reshape(len(values), *values[0].shape)
+
+
+def _shifted(first: Any, rows: Any) -> Any:
+    return np.concatenate((first[None], rows[:-1]))
+
+
+#: One entry of a list of values; a list of arrays as the rows of one; the rows of the turns before.
+ENTRY, STACKED, SHIFTED = Function("entry", _entry), Function("stacked", _stacked), Function("shifted", _shifted)
 #: Rules that compute nothing, so that the error state does not matter to them.
-STILL = frozenset([GETITEM, TRANSPOSE, ENTRY])
+STILL = frozenset([GETITEM, TRANSPOSE, ENTRY, STACKED, SHIFTED])
 #: ``a[index] -= v`` for an index that names no entry twice.
 SUBTRACT_AT = Function("subtract_at", _subtract_at)
 

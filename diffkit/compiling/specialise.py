@@ -39,7 +39,7 @@ from diffkit.compiling.recording import (
     frozen_copy,
     is_nan_question,
 )
-from diffkit.compiling.rolling import roll
+from diffkit.compiling.rolling import distribute, roll
 from diffkit.compiling.signature import Signature, Unpack, holds_traced, int_positions, ints_aside, signature
 from diffkit.errors import DiffkitError, InputError
 from diffkit.masked import CAREFUL
@@ -336,7 +336,7 @@ STANDS_FOR[Compiled] = "_f"
 
 def _numpy_program(level: CompileLevel, marks: list[Any], results: list[Any],
                    structure: tree.Structure, has_floats: bool = True) -> tuple[Emitter, Callable[..., Any]]:
-    program = roll(build(level, marks, results, simplify))
+    program = distribute(roll(build(level, marks, results, simplify)))
     arranged = plan(program)
     floats = floats_of(arranged, program.outs) if has_floats else frozenset()
     emitter = Emitter(program, arranged, structure, floats, has_floats)

@@ -38,7 +38,7 @@ PROGRAMS = {
     "transposed twice": lambda x, y: (x.reshape(1, -1).T * 2).T.T.reshape(-1),
     "reshaped twice": lambda x, y: x.reshape(-1, 1).reshape(1, -1).reshape(-1) * 2,
     "squared": lambda x, y: x ** 2 - y ** 0.5 + x ** -1 + x ** 1 + y ** 0 + x ** 3,
-    "written": lambda x, y: _written(x, y),
+    "added to itself": lambda x, y: _added(x, y), "written": lambda x, y: _written(x, y),
     "scattered": lambda x, y: dk.grad(lambda v: np.sum(v[1:] * y[1:] - v[:-1]))(x),
     "repeated": lambda x, y: np.sin(x) * y + np.sin(x) * y - y * np.sin(x),
     "integers": lambda x, y: (x > 0) * 2 - 0 + (y > 0) * 1,
@@ -48,6 +48,19 @@ PROGRAMS = {
 def _signs(x):
     """Signs, of zeros too; those of NaN mean nothing."""
     return np.where(np.isnan(x), 0, np.copysign(1.0, x))
+
+
+def _added(x, y):
+    z = x.copy()
+    z[1:] = z[1:] + y[1:]
+    z[:4] = y[:4] - z[:4]
+    z[2:] = y[:-2] + z[2:]
+    z[3:] = z[3:] - y[3:]
+    z[:5] = z[1:6] + y[:5]
+    z[1] += y[2]
+    z[:2] = z[:2]
+    z[[0, 0]] = z[[0, 0]] + y[:2]
+    return z
 
 
 def _written(x, y):

@@ -2,12 +2,16 @@
 
 A Python loop of a thousand steps is recorded as a thousand times the same operations.
 
-``periods``   where a sequence of operations repeats itself
-``regions``   what each operand of a repeated part is: carried over, fixed, one of a list, …
-``loops``     the program with loops in place of the repeated parts
-``source``    a loop as Python source
+``periods``       where a sequence of operations repeats itself
+``regions``       what each operand of a repeated part is: carried over, fixed, one of a list, …
+``loops``         the program with loops in place of the repeated parts
+``split``         which of a turn's operations can be done for all turns at once
+``turns``         one loop taken apart so
+``distribution``  the program with its loops taken apart
+``source``        a loop as Python source
 """
 
+from diffkit.compiling.rolling.distribution import distribute
 from diffkit.compiling.rolling.loops import roll
 
-__all__ = ["roll"]
+__all__ = ["distribute", "roll"]

@@ -48,9 +48,10 @@ class Items:
         return self.make("call", like.value, like.rule, args, params, like.line, like.quiet, like.boxed)
 
     def constant(self, item: Item) -> Item:
-        known = self._constants.get(item.number)
+        """The item for a constant of any other program."""
+        known = self._constants.get(id(item.value))
         if known is None:
-            known = self._constants[item.number] = self.make("constant", item.value)
+            known = self._constants[id(item.value)] = self.make("constant", item.value)  # which keeps the value
             known.original = item.original
         return known
 
@@ -72,9 +73,8 @@ class Loop:
     name = "loop"
     kind = "loop"
 
-    def __init__(self, region: Region) -> None:
-        self.region = region
-        self.turns = region.run.turns
+    def __init__(self, turns: int) -> None:
+        self.turns = turns
         self.body = Items()
         self.inputs: list[Item] = []
         self.carried: list[tuple[Item, Item]] = []
@@ -82,6 +82,12 @@ class Loop:
         self.lists: list[tuple[Item, Item]] = []
         self.slots: list[Item] = []
         self.item: Item | None = None
+
+    def without_results(self) -> Loop:
+        """The same loop, from which nothing is wanted yet."""
+        other = Loop(self.turns)
+        other.body, other.inputs, other.carried = self.body, self.inputs, self.carried
+        return other
 
     @property
     def program(self) -> Program:
@@ -177,7 +183,7 @@ class Turn:
         self.roller = roller
         self.region = region
         self.which = min(MOST_TURN, region.run.turns - 1)
-        self.loop = Loop(region)
+        self.loop = Loop(region.run.turns)
         self.given: list[Item] = []
         self._inputs: dict[Any, Item] = {}
         self._waiting: list[tuple[Item, int | Item]] = []
@@ -185,7 +191,7 @@ class Turn:
             self._slot(slot)
         self.loop.carried = [(before, after if isinstance(after, Item) else self.loop.slots[after])
                              for before, after in self._waiting]
-        _by_error_state(self.loop.body.items)
+        by_error_state(self.loop.body.items)
 
     def _slot(self, slot: int) -> None:
         region, body = self.region, self.loop.body
@@ -255,7 +261,7 @@ class Turn:
         return known
 
 
-def _by_error_state(items: list[Item]) -> None:
+def by_error_state(items: list[Item]) -> None:
     """Order a turn's operations so that the error state changes as seldom as can be."""
     order: list[Item] = []
     left = items[:]

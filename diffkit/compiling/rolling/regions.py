@@ -58,9 +58,12 @@ class Affine(int):
     """start + step * i in turn i, as source; its value is that of one turn."""
 
     text: str
+    start: int
+    step: int
 
     def __new__(cls, start: int, step: int, turn: int) -> Affine:
         self = super().__new__(cls, start + step * turn)
+        self.start, self.step = start, step
         moving = {1: "i", -1: "-i"}.get(step, f"{step} * i")
         self.text = moving if not start else f"{start} - i" if step == -1 else \
             f"{moving} {'+' if start > 0 else '-'} {abs(start)}"

@@ -1,0 +1,143 @@
+"""What a loop need not do turn by turn is done for all turns at once, before the loop or after it.
+
+    for i in range(1000):                       v20 = tanh(multiply(x1[:1000], v3))
+        v7 = tanh(x1[i] * v3)        becomes    for i in range(1000):
+        v9 = v9 * v4 + v7                           v9 = v9 * v4 + v20[i]
+        v10[2] += sin(v9)                           h9.append(v9)
+                                                v21 = sin(stacked(h9))
+                                                v10[2] = added_up(v10[2], v21)
+
+A call costs more than its arithmetic on a small array, and one call does for all turns.  Sums are added up in the
+order of the turns: all bits are as they were.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from diffkit.compiling.program import ENTRY, STACKED, Item, Program
+from diffkit.compiling.recording import is_nan_question
+from diffkit.compiling.rolling.loops import RESULT, Items, Loop
+from diffkit.compiling.rolling.split import Split, split
+from diffkit.compiling.rolling.turns import Turns
+from diffkit.rules.indexing import GETITEM
+
+
+def distribute(program: Program) -> Program:
+    """The program with as little as can be in its loops, or the program itself."""
+    made = Distributor(program)
+    return made.run() if made.splits else program
+
+
+class Distributor:
+    """Writes the new program."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.live = _live(program)
+        self.made = Items()
+        self.known: dict[int, Item] = {}
+        self.loops: dict[int, Turns | Item] = {}
+        self.splits: dict[int, Split] = {}
+        self._results: dict[Any, Item] = {}
+        self._stacks: dict[int, Item] = {}
+        wanted: dict[int, set[int]] = {}
+        for item in program.items:
+            if item.number in self.live and item.rule is RESULT:
+                wanted.setdefault(item.args[0].number, set()).add(_inner(item).number)
+        for number, inner in wanted.items():
+            found = split(program.items[number].rule, inner)
+            if found is not None:
+                self.splits[number] = found
+
+    def run(self) -> Program:
+        program = self.program
+        for item in program.inputs:
+            self.known[item.number] = self.made.make("input", item.value)
+        for item in program.items:
+            if item.number not in self.live or item.source != "call" or item.rule is RESULT:
+                continue
+            if item.number in self.splits:
+                self.loops[item.number] = Turns(self, item, self.splits[item.number])
+            elif type(item.rule) is Loop:
+                self.loops[item.number] = self.made.make(
+                    "call", (), item.rule.without_results(), [self.get(arg) for arg in item.args], {}, item.line)
+            else:
+                self.known[item.number] = self._copy(item)
+        questions = [(self.get(item), question) for item, question in program.questions
+                     if item.source != "call" or item.number in self.live]
+        outs = [self.get(out) if isinstance(out, Item) else out for out in program.outs]
+        return Program(self.made.items, [self.known[item.number] for item in program.inputs], questions, outs,
+                       program.simplified)
+
+    def _copy(self, item: Item) -> Item:
+        args = [self.get(arg) for arg in item.args]
+        if item.rule is ENTRY and args[0].kind == "array":  # of a list that is an array now
+            return self.part(args[0], item.params["position"], item)
+        return self.made.call(item, args, item.params)
+
+    def get(self, item: Item) -> Item:
+        """The new program's item for one of the old."""
+        if item.source == "constant":
+            return self.made.constant(item)
+        known = self.known.get(item.number)
+        if known is None:
+            kind, loop = item.params["position"][0], self.loops[item.args[0].number]
+            known = self.known[item.number] = loop.result(kind, _inner(item)) if isinstance(loop, Turns) else \
+                self.result(loop, kind, _inner(item))
+        return known
+
+    def result(self, loop: Item, kind: str, inner: Item) -> Item:
+        """The last value of an item of a loop, or the list of all."""
+        key = loop.number, kind, id(inner)
+        known = self._results.get(key)
+        if known is None:
+            pairs = loop.rule.lasts if kind == "last" else loop.rule.lists
+            known = self._results[key] = self.made.make(
+                "call", inner.value if kind == "last" else (), RESULT, [loop], {"position": (kind, len(pairs))},
+                inner.line)
+            pairs.append((inner, known))
+        return known
+
+    def part(self, rows: Item, index: Any, like: Item) -> Item:
+        """Some rows of an array, or one."""
+        return self.made.make("call", rows.value[index], GETITEM, [rows], {"index": index}, like.line, like.quiet)
+
+    def stack(self, values: Item, like: Item) -> Item:
+        """A list of arrays (like one) as one array."""
+        if values.kind == "array":
+            return values
+        known = self._stacks.get(values.number)
+        if known is None:
+            length = len(values.value) if values.source == "constant" else \
+                values.args[0].rule.turns if values.rule is RESULT else len(values.args)
+            known = self._stacks[values.number] = self.call(STACKED, [values], like, length)
+        return known
+
+    def call(self, rule: Any, args: list[Item], like: Item, *length: int) -> Item:
+        """An operation whose result is like an item, or rows of that."""
+        value = np.empty((*length, *like.shape), like.value.dtype)
+        return self.made.make("call", value, rule, args, {}, like.line, like.quiet)
+
+
+def _inner(result: Item) -> Item:
+    """The item in the loop that a result is of."""
+    kind, position = result.params["position"]
+    loop: Loop = result.args[0].rule
+    inner: Item = (loop.lasts if kind == "last" else loop.lists)[position][0]
+    return inner
+
+
+def _live(program: Program) -> set[int]:
+    """What results and questions need."""
+    live: set[int] = set()
+    waiting = [out for out in program.outs if isinstance(out, Item)]
+    waiting += [item for item, question in program.questions if not is_nan_question(question)]
+    while waiting:
+        item = waiting.pop()
+        if item.number not in live:
+            live.add(item.number)
+            waiting += item.args
+    return live
