@@ -161,9 +161,13 @@ def _binary(rule: Rule) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The two spellings of an operator that is no elementwise row, ``t @ other`` and ``other @ t``."""
 
     def forward(self: Traced, other: Any) -> Any:
-        if type(other) in _PLAIN:
+        kind = type(other)
+        if kind in _PLAIN:
             return self.level.process(rule, (self, other), _NOTHING)
-        if _is_foreign(type(other)):
+        if kind is Traced:
+            level = other.level if other.level.depth > self.level.depth else self.level
+            return level.process(rule, (self, other), _NOTHING)
+        if _is_foreign(kind):
             return NotImplemented
         return apply(rule, (self, operand(other)), _NOTHING)
 
