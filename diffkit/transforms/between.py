@@ -95,6 +95,10 @@ class Between:
         left, first = np.cumsum(lengths) - lengths, np.cumsum(size) - size
         return left[piece] + number[line] * size[source[columns]] + columns - first[source[columns]]
 
+    def swept(self, work: int) -> int:
+        """The number of entries that the sweeps go through, of a program that computes ``work``."""
+        return self.count * work
+
     def sweeps(self, pattern: Rows) -> SweepsBetween:
         """The sweeps that give the entries of J's pattern, or of one that has more."""
         keys = pattern.numbers * pattern.width + pattern.indices
@@ -118,10 +122,13 @@ class SweepsBetween:
     def entries(self, f: Function, moving: Moving, kwargs: dict[str, Any], run: Linearized | None = None) -> Any:
         """The entries at a point.  Raises NotBetween."""
         run = run or Linearized(f, moving, kwargs)
-        cut = None if run.split else cut_of(run.nodes, run.wanted, run.marks)
-        if cut is None or cut.shapes != self.shapes:
+        return self.between(run, cut_of(run.nodes, run.wanted, run.marks))
+
+    def between(self, run: Linearized, cut: Cut | None) -> Any:
+        """The entries, from a run and where it is cut."""
+        if cut is None or run.split or cut.shapes != self.shapes:
             raise NotBetween
-        dtype = np.result_type(*(leaf.dtype for leaf in moving.leaves))
+        dtype = np.result_type(*(leaf.dtype for leaf in run.leaves))
         pieces = []
         for batch in self.batches:
             pieces += self._pulled(run, cut, batch)
@@ -150,11 +157,16 @@ class SweepsBetween:
     def checked(self, f: Function, moving: Moving, kwargs: dict[str, Any], extra: Callable[[int], Any]) -> Any:
         """The entries, one more direction, its image through the whole program, and that it is a pull."""
         run = Linearized(f, moving, kwargs)
-        outs = [zero_of(out) for out in run.outs]
-        direction = extra(sum(out.size for out in outs))
-        parts = cut_up(direction, [out.shape for out in outs], [out.dtype for out in outs])
-        seeds = [(node, part) for node, part in zip(run.marks, parts) if node is not None]
-        return self.entries(f, moving, kwargs, run), direction, laid(run.pull_seeds(seeds)), True
+        return self.entries(f, moving, kwargs, run), *pulled_through(run, extra)
+
+
+def pulled_through(run: Linearized, extra: Callable[[int], Any]) -> tuple[Any, Any, bool]:
+    """A direction of the results, what the whole program pulls of it, and that it is a pull."""
+    outs = [zero_of(out) for out in run.outs]
+    direction = extra(sum(out.size for out in outs))
+    parts = cut_up(direction, [out.shape for out in outs], [out.dtype for out in outs])
+    seeds = [(node, part) for node, part in zip(run.marks, parts) if node is not None]
+    return direction, laid(run.pull_seeds(seeds)), True
 
 
 def between_of(run: Linearized, cut: Cut | None, out_sizes: Sequence[int], width: int) -> Between | None:

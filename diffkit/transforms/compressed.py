@@ -35,6 +35,7 @@ class WholeSweeps:
                  out_shapes: Sequence[tuple[int, ...]]) -> None:
         self.leaf_shapes, self.out_shapes = leaf_shapes, out_shapes
         self.shape = pattern.count, pattern.width
+        self.symmetric = symmetric
         if symmetric:
             self.colours, self.by_rows = colour_symmetric(pattern, sizes_of(leaf_shapes)), False
         else:
@@ -80,9 +81,9 @@ class WholeSweeps:
               extra: Any = None) -> Any:
         """The compressed matrix, and the image of one more direction.
 
-        With a ``run`` columns are pulled too: those of a symmetric matrix are its rows.
+        With a ``run`` those of a symmetric matrix are pulled: its columns are its rows.
         """
-        if self.by_rows or run is not None:
+        if self.by_rows or (self.symmetric and run is not None):
             pulled = run or Linearized(f, moving, kwargs)
             dtypes = [zero_of(out).dtype for out in pulled.outs]
 

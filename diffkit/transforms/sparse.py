@@ -25,10 +25,13 @@ from diffkit.sparsity import Rows, fixed, pattern_of
 from diffkit.sparsity.cuts import cut_of
 from diffkit.traced import is_traced
 from diffkit.transforms.between import Between, NotBetween, SweepsBetween, between_of
+from diffkit.transforms.chained import Chain, SweepsChained, chain_of
 from diffkit.transforms.compressed import WholeSweeps, sizes_of
 from diffkit.transforms.gradient import grad
 from diffkit.transforms.products import Linearized
 from diffkit.transforms.running import Function, name_of, zero_of
+
+Sweeps = WholeSweeps | SweepsBetween | SweepsChained
 
 #: How far, relative to the sizes in its row, a prepared matrix may be from the function in a random direction.
 _AGREES = 1e-6
@@ -80,10 +83,10 @@ class SparseDerivative:
         self.rows, self.columns = fixed(self.pattern.numbers), self.pattern.indices
         self.colours, self.count = self.sweeps.colours, self.sweeps.count
         self.by_rows = self.sweeps.by_rows
-        self.between = type(self.sweeps) is SweepsBetween
+        self.between = type(self.sweeps) is not WholeSweeps
         return self
 
-    def _fewest(self, run: Linearized) -> WholeSweeps | SweepsBetween:
+    def _fewest(self, run: Linearized) -> Sweeps:
         """Find the pattern, and the sweeps that take least."""
         out_sizes, width = sizes_of(self.out_shapes), sum(sizes_of(self.leaf_shapes))
         cut = None if self.method == "forward" else cut_of(run.nodes, run.wanted, run.marks)
@@ -95,13 +98,18 @@ class SparseDerivative:
         pattern = pattern.union(pattern.transposed()) if self.symmetric else pattern
         self.pattern = Rows(fixed(pattern.starts), fixed(pattern.indices), pattern.width)
         work = sum(sizes_of([node.shape for node in run.nodes if node.shape is not None]))
-        if between is None or self.symmetric or not self._takes_less(between, self._at_least(), work):
-            whole = self._whole()
-            if between is None and whole.count > _FEW:  # slices alone: most are bands
-                between = between_of(run, cut, out_sizes, width)
-            if between is None or not self._takes_less(between, whole.count, work):
-                return whole
-        return between.sweeps(self.pattern)
+        if between is not None and not self.symmetric and self._takes_less(between, self._at_least(), work):
+            return between.sweeps(self.pattern)
+        whole = self._whole()
+        if between is None and whole.count > _FEW:  # slices alone: most are bands
+            between = between_of(run, cut, out_sizes, width)
+        if between is not None and self._takes_less(between, whole.count, work):
+            return between.sweeps(self.pattern)
+        if whole.count > _FEW and self.method != "forward":
+            chain = chain_of(run, out_sizes, width)
+            if chain is not None and self._takes_less(chain, whole.count, work):
+                return chain.sweeps(self.pattern)
+        return whole
 
     def _at_least(self) -> int:
         """Colours that whole sweeps take at least."""
@@ -109,13 +117,13 @@ class SparseDerivative:
         rows = int(np.bincount(self.pattern.indices).max(initial=0))
         return rows if self.method == "reverse" else min(rows, columns)
 
-    def _takes_less(self, between: Between, count: int, work: int) -> bool:
+    def _takes_less(self, found: Between | Chain, count: int, work: int) -> bool:
         """Whether sweeps between, and the laying, take less than whole ones; a pull takes up to two pushes' time.
 
         ``work`` is the number of entries that f computes.
         """
-        pulls = between.count * (1 if self.method == "reverse" else 2)
-        return bool(pulls * work + between.size < count * work)
+        swept = found.swept(work) * (1 if self.method == "reverse" else 2)
+        return bool(swept + found.size < count * work)
 
     def _whole(self) -> WholeSweeps:
         return WholeSweeps(self.pattern, self.symmetric, self.method, self.leaf_shapes, self.out_shapes)

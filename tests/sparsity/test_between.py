@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import diffkit as dk
+from diffkit.sparsity import cuts
 from diffkit.sparsity.laying import Laying
-from diffkit.transforms import between, sparse
+from diffkit.transforms import between, chained, sparse
 
 
 def columns_by_complex_step(f, x):
@@ -40,7 +41,9 @@ def program(seed):
         parts = [x["a"][rng.integers(0, 5, count)], np.take(x["a"].T, rng.integers(0, 5, count), axis=1).T,
                  np.stack([x["b"][rng.integers(0, 4, count)]] * 3, axis=1),
                  np.concatenate([x["b"], np.ones(2), x["a"][1:4].ravel()]).reshape(5, 3)[rng.integers(0, 5, count)],
-                 np.broadcast_to(x["b"][1:], (count, 3)), x["a"][::-1][rng.integers(0, 5, count), ::-1]]
+                 np.broadcast_to(x["b"][1:], (count, 3)), x["a"][::-1][rng.integers(0, 5, count), ::-1],
+                 np.sin(x["a"] * x["b"][0])[rng.integers(0, 5, count)],
+                 x["a"][rng.integers(0, 5, count)] * np.exp(-x["b"][2] * x["b"][:3])]
         for _ in range(int(rng.integers(0, 4))):
             u, v = (parts[k] for k in rng.integers(0, len(parts), 2))
             parts.append([lambda u, v: np.sin(u) * v, lambda u, v: u + 0.5 * v, lambda u, v: np.exp(-u * u),
@@ -92,6 +95,22 @@ def test_random_programs_have_the_jacobian_of_the_complex_step(seed, method):
     # The same entries whichever sweeps find them, and what is swept is cut where that takes fewer of them.
     whole = sparse.WholeSweeps(prepared.pattern, False, method, prepared.leaf_shapes, prepared.out_shapes)
     assert np.array_equal(prepared.pattern.indices, prepared.columns) and prepared.count <= whole.count
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_random_programs_cut_at_their_waists(seed):
+    f = program(seed)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(cuts, "SPREAD", 1)
+        patched.setattr(sparse, "_FEW", -1)
+        patched.setattr(sparse.SparseDerivative, "_takes_less", lambda self, found, *_: type(found) is chained.Chain)
+        prepared = dk.sparse_jacobian(f).prepare(point(seed))
+        compiled = dk.compile(prepared.values)
+        for x in (point(seed), point(seed + 1)):
+            expected = columns_by_complex_step(f, x)
+            for found in (prepared(x), prepared.matrix(prepared.values(x)), prepared.matrix(compiled(x))):
+                assert np.allclose(found.toarray(), expected, rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
@@ -246,7 +265,15 @@ def test_where_a_run_has_no_such_cut_whole_sweeps_find_the_same_entries(monkeypa
     f, x = rows_of(np), np.random.default_rng(4).normal(size=33)
     prepared = dk.sparse_jacobian(f).prepare(x)
     expected = prepared.values(x)
+    index = np.random.default_rng(9).integers(0, 33, (6, 33))
+
+    def square(x):
+        a, b, c, d, *_ = x[index]
+        return np.sin(a * b) * c + a * d
+
     monkeypatch.setattr(between, "cut_of", lambda *args: None)
+    for g in (f, square):  # as many columns as rows: neither may be taken for the other
+        assert np.allclose(dk.sparse_jacobian(g)(x).toarray(), columns_by_complex_step(g, x), rtol=1e-13, atol=1e-13)
     assert np.allclose(prepared.values(x), expected, rtol=1e-13)
     assert np.allclose(prepared(x).toarray(), prepared.matrix(expected).toarray(), rtol=1e-13)
 
@@ -262,6 +289,54 @@ def test_numbers_that_all_rows_share_do_not_keep_them_apart():
     prepared = dk.sparse_jacobian(f).prepare(p)
     assert prepared.count == 1 and prepared.between
     assert np.allclose(prepared(p).toarray(), columns_by_complex_step(f, p), rtol=1e-12, atol=1e-13)
+
+
+def cameras(p):
+    """Rotations by Rodrigues' formula for each of 4 cameras, a focal length by its logarithm, points seen by them."""
+    turn = p["turn"]
+    angle = np.sqrt(np.sum(turn * turn, axis=1))[:, None, None]
+    zero = np.zeros(4)
+    a, b, c = turn.T
+    cross = np.stack([zero, -c, b, c, zero, -a, -b, a, zero], axis=1).reshape(4, 3, 3)
+    square = np.einsum("nij,njk->nik", cross, cross)
+    rotation = np.eye(3) + np.sin(angle) / angle * cross + (1 - np.cos(angle)) / angle ** 2 * square
+    at = np.sum(rotation[I % 4] * p["points"][J][:, None, :], axis=2) + np.array([0.0, 0.0, 5.0])
+    return np.exp(p["focal"]) * at[:, :2] / at[:, 2:]
+
+
+def test_what_is_computed_before_it_is_gathered_is_a_matrix_of_its_own():
+    rng = np.random.default_rng(7)
+    p = {"turn": rng.normal(size=(4, 3)), "focal": np.array(0.3), "points": rng.normal(size=(40, 3))}
+    J = dk.sparse_jacobian(cameras)
+    prepared = J.prepare(p)
+    assert prepared.between and prepared.count == 12  # two for the residuals, nine for a rotation, one for the focal
+    expected = columns_by_complex_step(cameras, p)
+    compiled, native = dk.compile(prepared.values), dk.compile(prepared.values, backend="numba")
+    for values in (J(p).data, prepared(p).data, prepared.values(p), compiled(p), native(p)):
+        assert np.allclose(prepared.matrix(values).toarray(), expected, rtol=1e-11, atol=1e-12)
+
+
+def test_slopes_of_a_waist_are_infinite_where_nothing_reads_them():
+    def f(x):
+        root, other = np.sqrt(x)[I], x[J]
+        return np.where(x[I] > 0, root, 0) * other * x[(J + 1) % 40] * x[(J * 7) % 40]
+
+    x = np.random.default_rng(8).uniform(1, 2, 40)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sparse.SparseDerivative, "_takes_less", lambda self, found, *_: type(found) is chained.Chain)
+        prepared = dk.sparse_jacobian(f).prepare(x)
+    assert type(prepared.sweeps) is chained.SweepsChained
+    x[::3] = 0
+    k, m = (J + 1) % 40, (J * 7) % 40
+    expected = np.zeros((300, 40))
+    live = np.flatnonzero(x[I] > 0)
+    for column, slope in ((I, x[J] * x[k] * x[m] / (2 * np.sqrt(np.where(x > 0, x, 1))[I])),
+                          (J, np.sqrt(x)[I] * x[k] * x[m]), (k, np.sqrt(x)[I] * x[J] * x[m]),
+                          (m, np.sqrt(x)[I] * x[J] * x[k])):
+        np.add.at(expected, (live, column[live]), slope[live])
+    with np.errstate(all="ignore"):
+        for values in (prepared(x).data, prepared.values(x), dk.compile(prepared.values)(x)):
+            assert np.allclose(prepared.matrix(values).toarray(), expected, rtol=1e-12, atol=1e-13)
 
 
 def test_sums_over_pairs_take_one_direction():
