@@ -47,8 +47,10 @@ def plot(losses: Any, ax: Any = None) -> Any:
     ax = ax or new_axes(6.6, 4.8)
     drawn = ax.contourf(SIDE, SIDE, np.log10(losses), 30)
     ax.plot(0, 0, "w+")
+    ax.annotate("trained network", (0, 0), (0, 8), textcoords="offset points", color="w", ha="center", fontsize=8)
     ax.figure.colorbar(drawn, ax=ax, label="log10 of the training loss")
-    ax.set(xlabel="direction 1", ylabel="direction 2", aspect="equal", xticks=(-1, 0, 1), yticks=(-1, 0, 1))
+    ax.set(title="two random directions, filter-normalised", xlabel="direction 1", ylabel="direction 2",
+           aspect="equal", xticks=(-1, 0, 1), yticks=(-1, 0, 1))
     return ax
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 import diffkit as dk
 from comparisons.figures.boundary import moons
-from comparisons.figures.shared import animate, report
+from comparisons.figures.shared import animate, new_axes, report
 from diffkit import nn, optim, train
 
 METHODS = {"SGD 0.3": optim.SGD(0.3), "Momentum 0.1": optim.Momentum(0.1), "Nesterov 0.1": optim.Nesterov(0.1),
@@ -63,9 +63,7 @@ def run() -> Any:
 
 def plot(result: Any, ax: Any = None, upto: int | None = None) -> Any:
     """The surface and the walks on it."""
-    if ax is None:
-        from matplotlib import pyplot
-        ax = pyplot.figure(figsize=(6.4, 5), layout="constrained").add_subplot()
+    ax = ax or new_axes(6.4, 5)
     walks, best = result
     x, y = data()
     grid = np.meshgrid(np.linspace(-4, 5, 90), np.linspace(-6, 4, 90))
@@ -81,8 +79,9 @@ def plot(result: Any, ax: Any = None, upto: int | None = None) -> Any:
     return ax
 
 
-def plot_accuracy(result: Any, ax: Any, upto: int | None = None) -> Any:
+def plot_accuracy(result: Any, ax: Any = None, upto: int | None = None) -> Any:
     """The accuracy over the steps."""
+    ax = ax or new_axes(6.4, 2.4)
     x, y = data()
     for name, points in result[0].items():
         right = ((x @ points[:upto].T > 0) == (y[:, None] > 0.5)).mean(axis=0)

@@ -15,6 +15,7 @@ import numpy as np
 import diffkit as dk
 from comparisons.figures.shared import main, new_axes, report
 
+ZERO = 1e-17  # where an error of exactly 0 is drawn
 REFERENCE = {1e-1: 0.3, 1e-4: 3e-4, 1e-8: -1.8e-7, 1e-12: 1.3e-3, 1e-16: -15.0}
 
 
@@ -43,9 +44,13 @@ def plot(result: Any, ax: Any = None) -> Any:
     ax = ax or new_axes()
     steps, errors = result
     for name, values in errors.items():
-        ax.loglog(steps, np.maximum(values, 1e-17), ".-", markersize=3, linewidth=0.8, label=name)
+        ax.loglog(steps, np.maximum(values, ZERO), ".-", markersize=3, linewidth=0.8, label=name)
     ax.set_xlabel("step h")
     ax.set_ylabel("absolute error of the derivative")
+    ax.set_ylim(bottom=0.05 * ZERO)
+    ax.text(steps[-1], 0.25 * ZERO, "no error at all", ha="right", va="center", fontsize=8, color="0.4")
+    ax.set_title("2x + 3x² + x(6 − 2) at 1.5: a parabola, on which the\ncentral difference has rounding errors only",
+                 fontsize=10)
     ax.grid(alpha=0.3)
     ax.legend()
     return ax

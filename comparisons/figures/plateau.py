@@ -35,9 +35,9 @@ def plot(histories: Any, ax: Any = None) -> Any:
     for name, history in histories.items():
         ax.plot(range(1, len(history["lr"]) + 1), history["val_accuracy"], label=name)
     rates = histories["reduced on plateau"]["lr"]
-    for epoch, (before, after) in enumerate(pairwise(rates), 2):
-        if after < before:
-            ax.axvline(epoch, color="0.7", linestyle=":")
+    falls = [epoch for epoch, (before, after) in enumerate(pairwise(rates), 2) if after < before]
+    for epoch in falls:
+        ax.axvline(epoch, color="0.7", linestyle=":", label="rate divided by 10" if epoch == falls[0] else None)
     ax.set(xlabel="epoch", ylabel="test accuracy", ylim=(0.5, 1))
     ax.legend()
     return ax

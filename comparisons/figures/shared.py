@@ -66,11 +66,11 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else f"{value:.4g}"
 
 
-def new_axes(width: float = 6.4, height: float = 4.2) -> Any:
+def new_axes(width: float = 6.4, height: float = 4.2, **settings: Any) -> Any:
     """Fresh axes; matplotlib is imported here."""
     from matplotlib import pyplot
 
-    return pyplot.figure(figsize=(width, height), layout="constrained").add_subplot()
+    return pyplot.figure(figsize=(width, height), layout="constrained").add_subplot(**settings)
 
 
 def animate(draw: Callable[[Any, int], Any], frames: Iterable[int], path: str) -> None:

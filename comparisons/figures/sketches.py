@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 import diffkit as dk
+from comparisons.figures.shared import new_axes
 from diffkit import optim
 
 
-def slopes(ax: Any) -> Any:
+def slopes(ax: Any = None) -> Any:
     """½x² and its slope: where the slope is negative, go right (Deep Learning, figure 4.1)."""
+    ax = ax or new_axes()
     x = np.linspace(-2, 2, 101)
     f = lambda x: 0.5 * x**2
     ax.plot(x, f(x), label="f = ½x²")
@@ -24,15 +26,17 @@ def slopes(ax: Any) -> Any:
     for start, text in ((-1.5, "f' < 0: go right"), (1.5, "f' > 0: go left")):
         ax.annotate("", (start - 0.8 * dk.derivative(f)(start), f(start)), (start, f(start)),
                     arrowprops={"arrowstyle": "->"})
-        ax.text(0.6 * start, f(start) + 0.08, text, ha="center", fontsize=8)
+        ax.text(0.55 * start, f(start) + 0.1, text, ha="center", fontsize=8,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})
     ax.set(title="the sign of the slope says where to go")
     ax.grid(alpha=0.3)
     ax.legend(loc="upper center")
     return ax
 
 
-def chords(ax: Any) -> Any:
+def chords(ax: Any = None) -> Any:
     """A chord of a convex function lies above it: x², eˣ, −log x; and sin, which is not convex."""
+    ax = ax or new_axes()
     for name, f, left, right in (("x²", np.square, -1.0, 1.4), ("exp x", np.exp, -1.0, 1.2),
                                  ("−log x", lambda x: -np.log(x), 0.2, 2.5),
                                  ("sin x, not convex", np.sin, -1.0, 2.5)):
@@ -44,7 +48,7 @@ def chords(ax: Any) -> Any:
     return ax
 
 
-def average_weights(ax: Any, steps: int = 25) -> Any:
+def average_weights(ax: Any = None, steps: int = 25) -> Any:
     """What each gradient weighs in Adam's first moment, found by differentiating the moment itself.
 
     They are (1 − β) β^(t − i) and sum to 1 − βᵗ: the bias correction divides by it.
@@ -55,14 +59,16 @@ def average_weights(ax: Any, steps: int = 25) -> Any:
             s = 0.9 * s + 0.1 * gradients[i]
         return s
 
+    ax = ax or new_axes()
     weights = dk.grad(moment)(np.ones(steps))
     ax.bar(range(1, steps + 1), weights)
     ax.set(title=f"weights of a moving average, sum {weights.sum():.4f} = 1 − 0.9^{steps}", xlabel="step")
     return ax
 
 
-def look_ahead(ax: Any) -> Any:
+def look_ahead(ax: Any = None) -> Any:
     """Nesterov's momentum takes the gradient where the velocity leads, not where it stands."""
+    ax = ax or new_axes()
     f = lambda p: 0.5 * (p[0]**2 + 4 * p[1]**2)
     opt, p = optim.Nesterov(0.05), np.array([2.0, 1.5])
     state = opt.init(p)
@@ -78,8 +84,9 @@ def look_ahead(ax: Any) -> Any:
     return ax
 
 
-def hill(ax: Any, steps: int = 40) -> Any:
+def hill(ax: Any = None, steps: int = 40) -> Any:
     """Walking down: gradient descent on a surface with two valleys, from two places near its top (3-D axes)."""
+    ax = ax or new_axes(projection="3d")
     f = lambda p: 3 * (1 - p[0])**2 * np.exp(-p[0]**2 - (p[1] + 1)**2) + 0.3 * (p[0]**2 + p[1]**2) \
         - 10 * (p[0] / 5 - p[0]**3 - p[1]**5) * np.exp(-p[0]**2 - p[1]**2)
     grid = np.array(np.meshgrid(np.linspace(-2.6, 2.6, 70), np.linspace(-2.6, 2.6, 70)))
@@ -98,7 +105,7 @@ def hill(ax: Any, steps: int = 40) -> Any:
     return ax
 
 
-def plot(axes: Any) -> Any:
+def draw_all(axes: Any) -> Any:
     """All five, on five axes (the last one with projection="3d")."""
     return [draw(ax) for draw, ax in zip((slopes, chords, average_weights, look_ahead, hill), axes)]
 
@@ -108,7 +115,7 @@ if __name__ == "__main__":
 
     figure = pyplot.figure(figsize=(17, 8.5), layout="constrained")
     grid = figure.add_gridspec(2, 3, width_ratios=(1, 1, 1.1))
-    plot([figure.add_subplot(grid[place]) for place in ((0, 0), (0, 1), (1, 0), (1, 1))]
+    draw_all([figure.add_subplot(grid[place]) for place in ((0, 0), (0, 1), (1, 0), (1, 1))]
          + [figure.add_subplot(grid[:, 2], projection="3d")])
     if len(sys.argv) > 1:
         figure.savefig(sys.argv[1], dpi=90)

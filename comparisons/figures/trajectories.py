@@ -51,10 +51,13 @@ SCENES: tuple[Any, ...] = (
      {"SGD 0.01": (optim.SGD(0.01), 698), "Momentum 0.01": (optim.Momentum(0.01), 140),
       "RMSProp 0.01": (optim.RMSProp(0.01, like="torch", decay=0.9), 75), "Adam 0.01": (optim.Adam(0.01), 81),
       "AdaGrad 0.1": (optim.AdaGrad(0.1, like="torch"), 19)}),
-    (valley, (-1.0, 0.6), 1000, (-1.2, 1.4, -0.65, 0.7), -0.05,
+    (valley, (-1.0, 0.6), 1000, (-1.2, 1.7, -0.65, 0.7), -0.05,
      {"SGD 0.05": (optim.SGD(0.05), "-"), "Momentum 0.05": (optim.Momentum(0.05), "-"),
       "Nesterov 0.05": (optim.Nesterov(0.05), "-"), "AdaGrad 0.1": (optim.AdaGrad(0.1), "-"),
       "RMSProp 0.05": (optim.RMSProp(0.05), "-"), "Adam 0.05": (optim.Adam(0.05), "-")}))
+
+TITLES = {"ravine": "a ravine, ½(x² + 100y²)", "beale": "Beale's function", "saddle": "a saddle, x² − y²",
+          "valley": "a long valley, 10y² − x/20"}
 
 
 def walk(function: Callable[..., Any], start: tuple[float, ...], opt: Any, steps: int, level: float | None) -> Any:
@@ -94,11 +97,12 @@ def plot(scene: Any, walks: Any, ax: Any = None, upto: int | None = None) -> Any
     grid = np.meshgrid(np.linspace(left, right, 200), np.linspace(low, high, 200))
     values = function(np.array(grid))
     ax.contour(*grid, np.arcsinh(10 * values), 25, colors="0.75", linewidths=0.6)
-    for name, points in walks.items():
+    for number, (name, points) in enumerate(walks.items()):
         shown = points[:upto]
-        line, = ax.plot(*shown.T, ".-", markersize=2.5, linewidth=0.9, label=name)
-        ax.plot(*shown[-1], "o", color=line.get_color(), markersize=5)
-    ax.set(xlim=(left, right), ylim=(low, high), title=function.__name__)
+        width = 0.9 if number else 2.2  # plain descent is wide, to be seen below others on the same way
+        line, = ax.plot(*shown.T, ".-", markersize=2 + width, linewidth=width, label=name)
+        ax.plot(*shown[-1], "o", color=line.get_color(), markersize=4 + width)
+    ax.set(xlim=(left, right), ylim=(low, high), title=TITLES[function.__name__], xlabel="x", ylabel="y")
     ax.legend(fontsize=7, loc="upper right")
     return ax
 

@@ -105,6 +105,7 @@ def _plot(example: Any, path: str) -> None:
     from diffkit.lectures import plot
 
     ax = plot(_graph(example))
+    ax.set_title(f"{example.formula}\n{ax.get_title()}", fontsize=11)
     ax.figure.savefig(path, dpi=120)
 
 

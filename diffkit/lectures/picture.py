@@ -20,7 +20,8 @@ def plot(drawn: Graph, ax: Any = None) -> Any:
     """Draw the graph with matplotlib, inputs left and the result right, and return the axes.
 
     Above an edge stands the value that flows forward (green), below it the gradient that flows
-    back (red).  Raises MissingPackageError without matplotlib.
+    back (red); below a box with several edges the sum of what they carry back.  Raises
+    MissingPackageError without matplotlib.
     """
     if ax is None:
         try:
@@ -48,6 +49,9 @@ def plot(drawn: Graph, ax: Any = None) -> Any:
         label = "\n".join(filter(None, (box.name, box.operation)))
         ax.text(x, y, label, ha="center", va="center", fontsize=9,
                 bbox={"boxstyle": "round", "facecolor": "white" if box.parents else "lightyellow"})
+        if box.users > 1:
+            ax.annotate(f"Σ {number(box.gradient)}", (x, y), (0, -13), textcoords="offset points", ha="center",
+                        va="top", color="firebrick", fontsize=9)
     x, y = places[id(drawn.boxes[-1])]
     ax.text(x + 0.15, y, number(drawn.boxes[-1].value), color="green", va="bottom", fontsize=9)
     ax.text(x + 0.15, y, number(drawn.boxes[-1].gradient), color="firebrick", va="top", fontsize=9)

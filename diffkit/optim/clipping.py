@@ -3,7 +3,8 @@
 Clipping the global norm keeps the direction (Pascanu, Mikolov & Bengio 2013, algorithm 1);
 clipping values does not.  Both exist as functions on containers, for a training loop of
 one's own, and as parts of a chain.  The bound must be positive: a negative one would turn
-descent into ascent without a word.
+descent into ascent without a word.  (optax clips to the bound exactly, as here; torch divides
+by norm + 1e-6, so its clipped gradients are shorter by that much.)
 """
 
 from __future__ import annotations

@@ -32,23 +32,26 @@ def plot_history(history: Mapping[str, list[Any]], name: str = "loss", ax: Any =
     Returns the axes.  Raises TrainingError for a name that was not recorded and MissingPackageError
     without matplotlib.
     """
-    sides = (("training", name), ("validation", f"val_{name}"))
+    sides = (("validation" if name.startswith("val_") else "training", name), ("validation", f"val_{name}"))
     curves = {label: history[key] for label, key in sides if key in history}
     if not curves:
         raise TrainingError(f"the history holds no {name!r}", f"one of {', '.join(map(repr, history))}")
     if ax is None:
         ax = new_axes()
-    for label, values in curves.items():
-        points = [(epoch, value) for epoch, value in enumerate(values, 1) if value is not None]
-        ax.plot(*zip(*points), label=label, color="C0" if label == "training" else "C1")
-    if name == "loss" and "val_loss" in history:
-        best = min(range(len(history["val_loss"])), key=history["val_loss"].__getitem__)
-        ax.plot(best + 1, history["val_loss"][best], "o", color="C1", label=f"best epoch, {best + 1}")
-    if name in ("loss", "lr", "grad_norm") and all(value > 0 for values in curves.values() for value in values):
+    # An epoch in which a number was not measured, or is no number, leaves a gap.
+    points = {label: [(epoch, value) for epoch, value in enumerate(values, 1) if value is not None and value == value]
+              for label, values in curves.items()}
+    for label, found in points.items():
+        ax.plot([epoch for epoch, _ in found], [value for _, value in found], label=label,
+                color="C0" if label == "training" else "C1")
+    if name == "loss" and points.get("validation"):
+        best, lowest = min(points["validation"], key=lambda point: point[1])
+        ax.plot(best, lowest, "o", color="C1", label=f"best epoch, {best}")
+    if name in ("loss", "lr", "grad_norm") and all(value > 0 for found in points.values() for _, value in found):
         ax.set_yscale("log")
     ax.set_xlabel("epoch")
     ax.set_ylabel(name.replace("_", " "))
     ax.grid(alpha=0.3, which="both" if name == "loss" else "major")
-    if len(curves) > 1:
+    if "validation" in curves:
         ax.legend()
     return ax

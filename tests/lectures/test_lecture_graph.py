@@ -49,6 +49,7 @@ def test_plot_returns_its_axes():
     assert plot(DRAWN, ax) is ax
     drawn = [text.get_text() for text in ax.texts]
     assert "w9" in drawn and "30" in drawn
+    assert [text for text in drawn if text.startswith("Σ")] == ["Σ 0", "Σ 18"]  # x1 and x2: the slide's numbers
     pyplot.close("all")
 
 
