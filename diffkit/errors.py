@@ -126,6 +126,10 @@ class MutationError(DiffkitError, RuntimeError):
     """An array was changed in a way that would make a derivative silently wrong."""
 
 
+class ChangingFunctionError(DiffkitError, RuntimeError):
+    """A function that has to run more than once gave another value for the same arguments."""
+
+
 class HolomorphicError(DiffkitError, ValueError):
     """``holomorphic=True`` was promised of a function that breaks the Cauchy-Riemann equations."""
 

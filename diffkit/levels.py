@@ -30,6 +30,8 @@ class Level:
     is_buffers = False
     #: Whether values of this level stand for many examples at once.
     is_batch = False
+    #: Whether the transform has ended.
+    is_over = False
     #: Whether a transform asks for derivatives by these values (a recording for ``compile`` does not).
     differentiates = True
 
@@ -97,4 +99,5 @@ def leaked(*args: Any) -> Any:
 
 
 #: What a closed level answers; plain functions, not bound methods: no reference cycle keeps the run's arrays alive.
-_LEAKED = dict.fromkeys(["process", "unary", "binary", "both", "first", "second", "write", "concrete"], leaked)
+_LEAKED: dict[str, Any] = {"is_over": True, **dict.fromkeys(
+    ["process", "unary", "binary", "both", "first", "second", "write", "concrete"], leaked)}

@@ -57,6 +57,7 @@ from diffkit.buffers.writes import (
     ufunc_at,
     ufunc_out,
 )
+from diffkit.levels import leaked
 from diffkit.rules import kinds
 from diffkit.traced import Traced
 
@@ -87,12 +88,12 @@ def run(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
 
 def settle(result: Any) -> Any:
-    """A result (containers too) with the contents of now in place of handles."""
+    """A result (containers too) with the contents of now in place of handles; what an earlier run left is refused."""
     if type(result) is Traced:
-        return _released(result) if result.level.is_buffers else result
+        return _released(result) if result.level.is_buffers or result.level.is_over else result
     leaves, structure = tree.flatten(result)
-    if any(is_handle(leaf) for leaf in leaves):
-        return tree.unflatten(structure, [_released(leaf) if is_handle(leaf) else leaf for leaf in leaves])
+    if any(type(leaf) is Traced and (leaf.level.is_buffers or leaf.level.is_over) for leaf in leaves):
+        return tree.unflatten(structure, [_released(leaf) if type(leaf) is Traced else leaf for leaf in leaves])
     return result
 
 
@@ -112,7 +113,9 @@ def apart(value: Any) -> Any:
 def _released(array: Traced) -> Any:
     content = contents(array)
     if type(content) is Traced:
-        return Traced(content.level, content.value, content.mark)
+        if content.level.is_over:
+            leaked()
+        return Traced(content.level, content.value, content.mark) if content is not array else array
     # The caller's own from now on: it may be written to, and a tape may hold the content.
     return content.copy(order="K") if type(content) is np.ndarray else content
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from diffkit import tree
 from diffkit.arguments import Argnums, Moving, split
-from diffkit.errors import InputError
+from diffkit.errors import ChangingFunctionError, InputError
 from diffkit.traced import is_traced
 from diffkit.transforms.complexes import from_pushes
 from diffkit.transforms.directions import Linear, chunk_width, images, reshaped
@@ -133,7 +133,9 @@ def forward_blocks(f: Function, moving: Moving, kwargs: dict[str, Any], has_aux:
             nonlocal result
             tangents = [np.zeros(x.shape, x.dtype) for x in moving.leaves]
             tangents[number] = direction
-            result = push(f, moving, moving.leaves, tangents, kwargs, has_aux, structural=True)
+            before, result = result, push(f, moving, moving.leaves, tangents, kwargs, has_aux, structural=True)
+            if before is not None:
+                _check_same(before[0], result[0])
             return tree.flatten(result[1])[0]
         return along
 
@@ -164,6 +166,45 @@ def forward_blocks(f: Function, moving: Moving, kwargs: dict[str, Any], has_aux:
                        else reshaped(np.moveaxis(moves[k], 0, -1), zero.shape + tuple(leaf.shape))
                        for leaf, moves in zip(moving.leaves, found)])
     return Blocks(outs, structure, values, aux)
+
+
+def _in_the_dtype_of(leaf: Any, block: Any) -> Any:
+    """A derivative with respect to x has x's precision, by columns as by rows; complex where the result is."""
+    dtype = leaf.dtype
+    if block.dtype.kind == "c" and dtype.kind != "c":
+        dtype = np.result_type(dtype, np.complex64)
+    return block if block.dtype == dtype else block.astype(dtype)
+
+
+def _check_same(first: Any, other: Any) -> None:
+    """Refuse columns of different functions: f draws random numbers, or changes what it reads."""
+    if type(first) is np.float64 is type(other) and first == other:
+        return
+    values, again = tree.flatten(first)[0], tree.flatten(other)[0]
+    if len(values) == len(again) and all(map(_is_same, values, again)):
+        return
+    raise ChangingFunctionError(
+        "f gave another value when it ran again, and forward mode runs it once for every few inputs",
+        'method="reverse", which runs f once; or a seed and buffers made inside f',
+        "f draws random numbers, or writes into an array or an attribute that it reads in the next run")
+
+
+def _is_same(value: Any, other: Any) -> bool:
+    """Whether two runs gave the same numbers, but for rounding."""
+    a, b = np.asarray(_bottom(value)), np.asarray(_bottom(other))
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    if a.tobytes() == b.tobytes() or a.dtype.kind not in "fc":
+        return a.dtype.kind in "fc" or bool(np.all(a == b))
+    scale = np.max(np.abs(a), initial=0.0, where=np.isfinite(a))
+    return np.allclose(a, b, rtol=0, atol=scale * np.finfo(a.dtype).eps ** 0.5, equal_nan=True)
+
+
+def _bottom(value: Any) -> Any:
+    """The numbers of a traced value, of all examples where there are many."""
+    while is_traced(value):
+        value = value.level.below(value) if value.level.is_batch else value.value
+    return value
 
 
 def _symbolic_blocks(f: Function, moving: Moving, kwargs: dict[str, Any], has_aux: bool) -> Blocks:
