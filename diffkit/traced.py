@@ -165,8 +165,7 @@ def _binary(rule: Rule) -> tuple[Callable[..., Any], Callable[..., Any]]:
         if kind in _PLAIN:
             return self.level.process(rule, (self, other), _NOTHING)
         if kind is Traced:
-            level = other.level if other.level.depth > self.level.depth else self.level
-            return level.process(rule, (self, other), _NOTHING)
+            return apply(rule, (self, other), _NOTHING)
         if _is_foreign(kind):
             return NotImplemented
         return apply(rule, (self, operand(other)), _NOTHING)
