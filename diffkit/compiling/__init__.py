@@ -3,7 +3,9 @@
 ``signature``   what calls must have in common; ``captured`` what f reads besides its arguments
 ``recording``   the interpreter that records a run with all its questions
 ``program``     operations in order, each distinct one once; ``optimise`` what is cheaper and equal
-``plan``        order and storage; ``emit`` the source
+``rolling``     repeated parts as loops; ``plan`` order and storage; ``numbers`` what Python's floats compute
+``naming``      what the source calls its values; ``wording`` one operation; ``nesting``, ``steps`` lines of them
+``emit``        the source of the whole; ``native`` machine code; ``programs`` a recording as a program, compared
 ``branches``    the paths of one signature; ``specialise`` puts it together
 """
 

@@ -25,21 +25,12 @@ import numpy as np
 from diffkit import tree
 from diffkit.buffers import is_running, run
 from diffkit.compiling import native
-from diffkit.compiling.branches import Branch, Branches, slot_pool
+from diffkit.compiling.branches import Branch, Branches
 from diffkit.compiling.captured import STANDS_FOR, Captured, describe, random_state
-from diffkit.compiling.emit import MET_NAN, Emitter
-from diffkit.compiling.numbers import floats_of
-from diffkit.compiling.optimise import simplify
-from diffkit.compiling.plan import plan
-from diffkit.compiling.program import build, plain
-from diffkit.compiling.recording import (
-    CompileLevel,
-    Operation,
-    Refused,
-    frozen_copy,
-    is_nan_question,
-)
-from diffkit.compiling.rolling import distribute, roll
+from diffkit.compiling.emit import MET_NAN
+from diffkit.compiling.program import plain
+from diffkit.compiling.programs import Recorded, compile_text, program_of
+from diffkit.compiling.recording import CompileLevel, Refused, is_nan_question
 from diffkit.compiling.signature import Signature, Unpack, holds_traced, int_positions, ints_aside, signature
 from diffkit.errors import DiffkitError, InputError
 from diffkit.masked import CAREFUL
@@ -260,7 +251,7 @@ class Compiled:
             for array in level.shared():
                 spec.captured.watch(array)
             try:
-                self._compile(spec, found, level, marks, nodes, values, structure)
+                self._compile(spec, Recorded(level, marks, found.inputs, nodes, values, structure))
             except Exception as error:  # never the caller's trouble: f itself answers
                 level.refuse(f"compiling failed: {type(error).__name__}: {error}")
         if level.refusal:
@@ -293,66 +284,23 @@ class Compiled:
         spec.branches.add(Branch(answers, None, reason=level.refusal))
         self._last = spec
 
-    def _compile(self, spec: Specialisation, found: Signature, level: CompileLevel, marks: list[Any],
-                 nodes: list[Any], values: list[Any], structure: tree.Structure) -> None:
+    def _compile(self, spec: Specialisation, recorded: Recorded) -> None:
+        level = recorded.level
         level.questions = [q for q in level.questions if not (is_nan_question(q) and q.node.dtype is None)]
         if any(is_nan_question(q) and q.answer for q in level.questions):
             level.refuse("a derivative came out as NaN, which f itself looks into")
             return
-        results = [node if isinstance(node, Operation) else
-                   frozen_copy(node) if type(node) is np.ndarray else node for node in nodes]
         level.questions.sort(key=is_nan_question)
+        made = program_of(recorded, self._native, self._check)
+        if made.function is None:
+            level.refuse(made.reason)
+            return
+        self.reason = made.reason or self.reason
         answers = tuple(q.key for q in level.questions if not is_nan_question(q))
-        if self._native:
-            reason = ""
-            try:
-                program = build(level, marks, results, native.lower)
-                emitter: Emitter = native.NativeEmitter(program, structure)
-                function = _function_of(emitter)
-                if self._check:
-                    reason = native.differs(function, found.inputs, values, structure,
-                                            lambda: _numpy_program(level, marks, results, structure,
-                                                                   has_floats=False)[1])
-            except Refused as refused:
-                reason = str(refused)
-            if not reason:
-                spec.branches.add(Branch(answers, function, emitter.source))
-                return
-            self.reason = f"runs as NumPy source: {reason}"
-        emitter, function = _numpy_program(level, marks, results, structure)
-        if self._check:
-            reason = differs(function, found.inputs, values, structure)
-            if reason and emitter.floats:  # 1 / 0 is an exception among Python's floats
-                emitter, function = _numpy_program(level, marks, results, structure, has_floats=False)
-                reason = differs(function, found.inputs, values, structure)
-            if reason:
-                level.refuse(reason)
-                return
-        spec.branches.add(Branch(answers, function, emitter.source))
+        spec.branches.add(Branch(answers, made.function, made.source))
 
 
 STANDS_FOR[Compiled] = "_f"
-
-
-def _numpy_program(level: CompileLevel, marks: list[Any], results: list[Any],
-                   structure: tree.Structure, has_floats: bool = True) -> tuple[Emitter, Callable[..., Any]]:
-    program = distribute(roll(build(level, marks, results, simplify)))
-    arranged = plan(program)
-    floats = floats_of(arranged, program.outs) if has_floats else frozenset()
-    emitter = Emitter(program, arranged, structure, floats, has_floats)
-    return emitter, _function_of(emitter)
-
-
-def _function_of(emitter: Emitter) -> Callable[..., Any]:
-    """The program that an emitter's source defines."""
-    namespace = emitter.namespace
-    if emitter.plan.slots:
-        namespace["take"], namespace["give"] = slot_pool(emitter.plan.slots)
-    exec(compile_text(emitter.source, "<diffkit program>"), namespace)
-    return namespace["program"]  # type: ignore[no-any-return]
-
-
-compile_text = functools.partial(compile, mode="exec")
 
 
 def _unpack(found: Signature, owner: Compiled) -> Callable[[Any, Any], list[Any] | None]:
@@ -370,38 +318,6 @@ def _unpack(found: Signature, owner: Compiled) -> Callable[[Any, Any], list[Any]
         return other.inputs if other.key == found.key else None
 
     return unpack
-
-
-def differs(function: Callable[..., Any], inputs: list[Any], values: list[Any], structure: tree.Structure) -> str:
-    """Why the program's first result is not the recorded one: "" if it is.
-
-    Everything must be equal bit for bit; a difference of 64 roundings of the largest entry is
-    allowed for sums and products that the machine may order otherwise.
-    """
-    try:
-        number, result = function(inputs)
-    except Exception as error:
-        return f"the program failed where f did not: {type(error).__name__}: {error}"
-    if number is not None:
-        return "the program took another path than f"
-    found, shape = tree.flatten(result)
-    if shape != structure:
-        return "the program's result has another container than f's"
-    for a, b in zip(found, values):
-        if not hasattr(b, "dtype") or b.dtype.kind not in "fcbiu":
-            if type(a) is not type(b) or (a is not b and repr(a) != repr(b)):
-                return f"the program's result {a!r} differs from f's {b!r}"
-            continue
-        if type(a) is not type(b) or a.shape != b.shape or a.dtype != b.dtype:
-            return f"the program's result has shape {np.shape(a)}, f's {b.shape}, or another type"
-        if a.tobytes() == b.tobytes():
-            continue
-        with np.errstate(all="ignore"):
-            size = np.max(np.abs(b), initial=0, where=np.isfinite(b))
-            room = 64 * np.finfo(b.dtype).eps * size if b.dtype.kind in "fc" else 0
-            if not np.all((np.abs(a - b) <= room) | (a == b) | ((a != a) & (b != b))):
-                return "the program's result differs from f's"
-    return ""
 
 
 def compile(f: Callable[..., Any], backend: str = "numpy", check: bool = True, limit: int = 200_000) -> Compiled:

@@ -1,0 +1,134 @@
+"""A recording as a program: machine code or NumPy source, whose first result is compared with the recorded one."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from diffkit import tree
+from diffkit.compiling import native
+from diffkit.compiling.branches import slot_pool
+from diffkit.compiling.emit import Emitter
+from diffkit.compiling.numbers import floats_of
+from diffkit.compiling.optimise import simplify
+from diffkit.compiling.plan import plan
+from diffkit.compiling.program import build
+from diffkit.compiling.recording import CompileLevel, Operation, Refused, frozen_copy
+from diffkit.compiling.rolling import distribute, roll
+
+compile_text = functools.partial(compile, mode="exec")
+
+
+@dataclasses.dataclass(frozen=True)
+class Recorded:
+    """A run of f: what it was given, what it recorded, and what came out.
+
+    ``marks`` are the nodes of the inputs, ``nodes`` those of the result's leaves (or leaves that no input reaches);
+    ``inputs`` and ``values`` their values.
+    """
+
+    level: CompileLevel
+    marks: list[Any]
+    inputs: list[Any]
+    nodes: list[Any]
+    values: list[Any]
+    structure: tree.Structure
+
+    @functools.cached_property
+    def results(self) -> list[Any]:
+        """The result's leaves, of which nobody can change those that are no nodes."""
+        return [node if isinstance(node, Operation) else
+                frozen_copy(node) if type(node) is np.ndarray else node for node in self.nodes]
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """A program, or None, and why it is none (or not the machine code that was asked for)."""
+
+    function: Callable[..., Any] | None
+    source: str = ""
+    reason: str = ""
+
+
+def program_of(recorded: Recorded, is_native: bool, is_checked: bool) -> Made:
+    """The program of a recorded."""
+    aside = ""
+    if is_native:
+        made = _machine_code(recorded, is_checked)
+        if not made.reason:
+            return made
+        aside = f"runs as NumPy source: {made.reason}"
+    emitter, function = _numpy_source(recorded)
+    if is_checked:
+        reason = differs(function, recorded.inputs, recorded.values, recorded.structure)
+        if reason and emitter.floats:  # 1 / 0 is an exception among Python's floats
+            emitter, function = _numpy_source(recorded, has_floats=False)
+            reason = differs(function, recorded.inputs, recorded.values, recorded.structure)
+        if reason:
+            return Made(None, reason=reason)
+    return Made(function, emitter.source, aside)
+
+
+def _machine_code(recorded: Recorded, is_checked: bool) -> Made:
+    try:
+        program = build(recorded.level, recorded.marks, recorded.results, native.lower)
+        emitter: Emitter = native.NativeEmitter(program, recorded.structure)
+        function = _function_of(emitter)
+        reason = native.differs(function, recorded.inputs, recorded.values, recorded.structure,
+                                lambda: _numpy_source(recorded, has_floats=False)[1]) if is_checked else ""
+    except Refused as refused:
+        return Made(None, reason=str(refused))
+    return Made(function, emitter.source, reason)
+
+
+def _numpy_source(recorded: Recorded, has_floats: bool = True) -> tuple[Emitter, Callable[..., Any]]:
+    program = distribute(roll(build(recorded.level, recorded.marks, recorded.results, simplify)))
+    arranged = plan(program)
+    floats = floats_of(arranged, program.outs) if has_floats else frozenset()
+    emitter = Emitter(program, arranged, recorded.structure, floats, has_floats)
+    return emitter, _function_of(emitter)
+
+
+def _function_of(emitter: Emitter) -> Callable[..., Any]:
+    """The program that an emitter's source defines."""
+    namespace = emitter.namespace
+    if emitter.plan.slots:
+        namespace["take"], namespace["give"] = slot_pool(emitter.plan.slots)
+    exec(compile_text(emitter.source, "<diffkit program>"), namespace)
+    return namespace["program"]  # type: ignore[no-any-return]
+
+
+def differs(function: Callable[..., Any], inputs: list[Any], values: list[Any], structure: tree.Structure) -> str:
+    """Why the program's first result is not the recorded one: "" if it is.
+
+    Everything must be equal bit for bit; a difference of 64 roundings of the largest entry is
+    allowed for sums and products that the machine may order otherwise.
+    """
+    try:
+        number, result = function(inputs)
+    except Exception as error:
+        return f"the program failed where f did not: {type(error).__name__}: {error}"
+    if number is not None:
+        return "the program took another path than f"
+    found, shape = tree.flatten(result)
+    if shape != structure:
+        return "the program's result has another container than f's"
+    for a, b in zip(found, values):
+        if not hasattr(b, "dtype") or b.dtype.kind not in "fcbiu":
+            if type(a) is not type(b) or (a is not b and repr(a) != repr(b)):
+                return f"the program's result {a!r} differs from f's {b!r}"
+            continue
+        if type(a) is not type(b) or a.shape != b.shape or a.dtype != b.dtype:
+            return f"the program's result has shape {np.shape(a)}, f's {b.shape}, or another type"
+        if a.tobytes() == b.tobytes():
+            continue
+        with np.errstate(all="ignore"):
+            size = np.max(np.abs(b), initial=0, where=np.isfinite(b))
+            room = 64 * np.finfo(b.dtype).eps * size if b.dtype.kind in "fc" else 0
+            if not np.all((np.abs(a - b) <= room) | (a == b) | ((a != a) & (b != b))):
+                return "the program's result differs from f's"
+    return ""
