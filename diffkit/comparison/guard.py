@@ -7,6 +7,9 @@ whole method.  When a limit is passed it raises ``Overtime`` in the watched thre
 bytecodes (``PyThreadState_SetAsyncExc``, which works in every thread and needs no signal).  So a
 Python loop is ended, and a single call into C ends first.  Overtime is no ``Exception``: code that
 swallows those (a stencil that takes an error for the edge of a domain) lets it through.
+
+An alarm that goes off inside a destructor or a callback of the garbage collector is lost there: Python would print it
+and go on.  It is not printed, and raised again a second later.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import functools
+import sys
 import threading
 import time
 import warnings
@@ -39,6 +43,38 @@ class Overtime(BaseException):
     what = "stopped"
 
 
+class _Hush:
+    """Keeps Python from printing alarms that were lost, while some watch has fired.
+
+    Called by the threads that watch, where no alarm goes off, so that its lock can't be left locked.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.count, self.before = threading.Lock(), 0, sys.unraisablehook
+
+    def begin(self) -> None:
+        """One more watch has fired."""
+        with self.lock:
+            if self.count == 0:
+                self.before, sys.unraisablehook = sys.unraisablehook, self.hook
+            self.count += 1
+
+    def end(self) -> None:
+        """One fewer; whoever put another hook in our place keeps it."""
+        with self.lock:
+            self.count -= 1
+            if self.count == 0 and sys.unraisablehook == self.hook:
+                sys.unraisablehook = self.before
+
+    def hook(self, unraisable: Any) -> None:
+        """Python's hook for what can't be raised."""
+        if not issubclass(unraisable.exc_type, Overtime):
+            self.before(unraisable)
+
+
+_HUSH = _Hush()
+
+
 class Watch:
     """Within ``with Watch(...) as watch:`` the calls of ``watch.timed(f)`` and the whole block are limited.
 
@@ -51,7 +87,7 @@ class Watch:
     def __init__(self, call: float, total: float) -> None:
         self.call, self.total = call, total
         self._began: float | None = None
-        self._done = self._fired = self._firing = False
+        self._done = self._fired = self._firing = self._over = False
         # A class of its own, so that a watch inside another one can't take the other's alarm for its own.
         self._alarm: type[Overtime] = type("Overtime", (Overtime,), {})
 
@@ -72,7 +108,11 @@ class Watch:
         self._owner = threading.get_ident()
         self._deadline = time.monotonic() + self.total
         self._settings = np.geterr()
-        threading.Thread(target=self._look, daemon=True).start()
+        try:
+            threading.Thread(target=self._look, daemon=True).start()
+        except BaseException:  # the alarm of a watch around this one: nobody would ever put this one away
+            self._done = True
+            raise
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
@@ -93,12 +133,15 @@ class Watch:
         # An alarm that has not gone off yet must not go off elsewhere, so one goes off here.  To take it
         # back instead (an exception of NULL) leaves CPython 3.11's flag "something is pending" up for
         # good: every jump is slower after that, and a traced function never gets past its first line.
+        # Again and again, for one that goes off in a destructor is lost.
         try:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._owner), ctypes.py_object(self._alarm))
             while True:
-                pass
+                self._fire()
         except self._alarm:
-            pass
+            self._over = True
+
+    def _fire(self) -> None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._owner), ctypes.py_object(self._alarm))
 
     def _look(self) -> None:
         while not self._done:
@@ -110,13 +153,23 @@ class Watch:
                 what = f"stopped after {self.total:.3g} s"
             else:
                 continue
+            if not self._fired:
+                _HUSH.begin()
             self._firing = True
             if not self._done:
                 self._fired, self._alarm.what = True, what
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._owner), ctypes.py_object(self._alarm))
+                self._fire()
             self._firing = False
+            if not self._fired:
+                _HUSH.end()
             # An alarm that goes off in a destructor is lost: it is raised again if nobody heard it.
             time.sleep(_AGAIN)
+        if self._fired:
+            for _ in range(100):  # the last alarm, that of ``_end``, may be lost as well
+                if self._over:
+                    break
+                time.sleep(_INTERVAL)
+            _HUSH.end()
 
 
 def patience(seconds: float, hung: bool = False) -> float:

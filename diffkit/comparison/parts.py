@@ -168,5 +168,7 @@ def is_conjugate(problem: Problem, value: Array, reference: Array, wrong: Array)
     crossed = imaginary(problem.outs, tree.paths(problem.value))[:, None] ^ columns
     if not crossed.any() or value.shape != crossed.shape or (wrong & ~crossed).any():
         return False
+    if not np.isfinite(reference).all():
+        return False
     size = float(np.max(np.abs(reference), initial=0.0))
     return bool(np.allclose(value[crossed], -reference[crossed], rtol=_CLOSE, atol=_CLOSE * size))

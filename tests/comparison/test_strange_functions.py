@@ -14,10 +14,6 @@ import diffkit as dk
 from diffkit.comparison import guard
 from diffkit.comparison.guard import Overtime, Watch
 
-# An alarm that goes off inside a callback of the garbage collector (hypothesis has one) is ignored there, and
-# raised again by the watch; pytest reports the first.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 PAIR = np.array([1.0, 2.0])
 
 
@@ -310,3 +306,65 @@ def test_odd_results_are_refused_by_name():
     assert dk.compare(lambda x: Own(), 2.0).kind == "REFUSED"
     with pytest.raises(dk.errors.InputError, match="holds itself"):
         dk.compare(lambda x: loop, 2.0)
+
+
+LOST = """
+    import sys, time
+    from diffkit.comparison import guard
+    guard._AGAIN = 0.1
+
+    class Slow:
+        def __del__(self):
+            until = time.monotonic() + {seconds}
+            while time.monotonic() < until:
+                pass
+
+    before = sys.unraisablehook
+    try:
+        with guard.Watch(60, 0.05):
+            Slow()
+            while True:
+                pass
+    except guard.Overtime as alarm:
+        print(alarm.what)
+    until = time.monotonic() + 10
+    while sys.unraisablehook != before and time.monotonic() < until:
+        time.sleep(0.01)
+    print(sys.unraisablehook == before)
+    {more}
+"""
+
+
+def run(program, **words):
+    text = textwrap.dedent(program.format(**words))
+    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60)
+
+
+def test_an_alarm_lost_in_a_destructor_is_raised_again_and_prints_nothing():
+    """The first alarm goes off while the destructor is running."""
+    done = run(LOST, seconds=0.3, more="")
+    assert (done.stdout, done.stderr) == ("stopped after 0.05 s\nTrue\n", "")
+
+
+def test_what_else_goes_wrong_in_a_destructor_is_printed_as_ever():
+    more = "Slow.__del__ = lambda self: 1 / 0; Slow()"
+    done = run(LOST, seconds=0.0, more=more)
+    assert "ZeroDivisionError" in done.stderr and "Overtime" not in done.stderr
+
+
+def test_a_watch_that_an_outer_alarm_met_while_it_was_set_up_never_goes_off(monkeypatch):
+    """Its thread lived on, and ended whatever the caller did seconds after the comparison."""
+    class Outer(BaseException):
+        pass
+
+    class Interrupted(threading.Thread):
+        def start(self):
+            super().start()
+            raise Outer
+
+    monkeypatch.setattr(guard.threading, "Thread", Interrupted)
+    with pytest.raises(Outer):
+        Watch(0.05, 0.05).__enter__()
+    end = time.monotonic() + 0.3
+    while time.monotonic() < end:
+        pass
