@@ -85,6 +85,14 @@ def _svd_jvp(y: Any, args: Any, tangents: Any, full: bool) -> Any:
         du, dv = np.where(bad, np.nan, du), np.where(bad, np.nan, dv)
         null = parts.zero[..., None, :]
         tall, wide = np.where(null, np.nan, tall), np.where(null, np.nan, wide)
+    # Phases, and two null vectors against each other, turn as LAPACK likes: reverse mode sees if that matters.
+    if u.dtype.kind == "c":
+        vectors_lost[0] += 1
+        du, dv = np.nan * du, np.nan * dv
+        tall, wide = np.nan * tall, np.nan * wide
+    elif max(u.shape[-1], v.shape[-1]) > k + 1:
+        vectors_lost[0] += 1
+        tall, wide = (part if basis.shape[-1] <= k + 1 else np.nan * part for part, basis in ((tall, u), (wide, v)))
     if u.shape[-1] > k:  # the basis of the null space turns against the others alone
         du = np.concatenate([du, -u[..., :k] @ adjoint(adjoint(u[..., k:]) @ tall)], axis=-1)
     if v.shape[-1] > k:
