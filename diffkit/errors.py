@@ -37,11 +37,19 @@ def called_from_scipy() -> tuple[str, str] | None:
     user = user_frame()
     while frame is not None and frame is not user:
         path, name = frame.f_code.co_filename, frame.f_code.co_name
-        if _SCIPY in path:
+        if _SCIPY in path and f"{_SCIPY}_lib{os.sep}" not in path:
             name = type(frame.f_locals.get("self")).__name__ if name == "__init__" else name
             found = "scipy." + path.split(_SCIPY)[1].split(os.sep)[0], name
         frame = frame.f_back
     return found
+
+
+def raised_in_scipy(error: BaseException) -> bool:
+    """Whether the innermost Python frame of an error is SciPy's."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return at is not None and _SCIPY in at.tb_frame.f_code.co_filename
 
 
 def user_line() -> str:

@@ -7,19 +7,25 @@ write instead, and what else may have led there.
 from __future__ import annotations
 
 import dis
+import threading
 from typing import Any, NoReturn
 
 import numpy as np
 
 from diffkit.errors import (
+    DiffkitError,
     LostDerivativeError,
     UnknownFunctionError,
     UnsupportedArgumentError,
     called_from_scipy,
+    raised_in_scipy,
     user_frame,
 )
 from diffkit.rules.kinds import REFUSED
 from diffkit.rules.ufunc_keywords import KEYWORDS
+
+#: The last refusal of this thread's that went into SciPy's code, as it was made; never raised itself.
+_refused = threading.local()
 
 
 def unknown(fun: Any) -> NoReturn:
@@ -42,11 +48,8 @@ def lost_derivative(spelling: str, rewrite: str) -> LostDerivativeError:
     """The error for a conversion to plain numbers."""
     scipy = called_from_scipy()
     if scipy:
-        return LostDerivativeError(
-            f"{scipy[1]} of {scipy[0]} takes plain arrays and would lose the derivative of a differentiated value",
-            f"diffkit.{scipy[0]} in place of {scipy[0]}, if it has {scipy[1]} (docs/scipy.md), or NumPy's functions",
-            "dk.custom_vjp states its derivative, dk.black_box measures it; dk.stop_gradient or dk.value says that "
-            "the derivative is not wanted")
+        _refused.by_scipy = _of_scipys(*scipy)
+        return _of_scipys(*scipy)
     if spelling.startswith("float(x)") and _is_percent():
         spelling, rewrite = '"%.3f" % x', 'f"{x:.3f}" or "{:.3f}".format(x), which print a differentiated value'
     return LostDerivativeError(
@@ -54,6 +57,26 @@ def lost_derivative(spelling: str, rewrite: str) -> LostDerivativeError:
         rewrite,
         "a function of the math module, of C code or an array made before the trace converts its "
         "argument this way; dk.stop_gradient or dk.value says that the derivative is not wanted")
+
+
+def _of_scipys(package: str, name: str) -> LostDerivativeError:
+    return LostDerivativeError(
+        f"{name} of {package} takes plain arrays and would lose the derivative of a differentiated value",
+        f"diffkit.{package} in place of {package}, if it has {name} (docs/scipy.md), or NumPy's functions",
+        "dk.custom_vjp states its derivative, dk.black_box measures it; dk.stop_gradient or dk.value says that "
+        "the derivative is not wanted")
+
+
+def raise_refusal_behind(error: Exception) -> None:
+    """Raise the refusal that SciPy's compiled code made an error of its own of, if it did.
+
+    Such code calls the user's function, can't read the traced result, and either goes on with the refusal
+    pending (a SystemError) or forgets it ("not a proper array of floats").
+    """
+    refused, _refused.by_scipy = getattr(_refused, "by_scipy", None), None
+    if refused is not None and not isinstance(error, DiffkitError) and (
+            isinstance(error, SystemError) or raised_in_scipy(error)):
+        raise refused from None
 
 
 def is_assignment() -> bool:

@@ -104,6 +104,17 @@ def test_conversions_that_lose_the_derivative_are_refused_with_the_line(method, 
     assert "Probably wanted" in str(caught.value)
 
 
+@pytest.mark.parametrize("method", [*MODES, "auto"])
+def test_each_block_of_a_jacobian_has_the_dtype_of_its_argument(method):
+    single, double = np.ones(2, np.float32), np.ones(2)
+    rows = dk.jacobian(lambda a, b: (a * 2, b * 3, np.sum(a) * b), (0, 1), method=method)(single, double)
+    assert all(by_a.dtype == np.float32 and by_b.dtype == np.float64 for by_a, by_b in rows)
+    np.testing.assert_array_equal(rows[2][0], np.ones((2, 2)))
+    assert dk.jacobian(lambda x: x.astype(np.float64), method=method)(single).dtype == np.float32
+    assert dk.jacobian(lambda x: x.astype(np.float32), method=method)(double).dtype == np.float64
+    assert dk.jacobian(lambda x: x * np.complex64(1j), method=method)(single).dtype == np.complex64
+
+
 def test_what_is_printed_is_no_number_again():
     texts = []
     dk.grad(lambda x: [x * x, texts.append((f"{x:.3f}", str(x), f"{np.argmax(np.stack([0, x]))}"))][0])(0.7)

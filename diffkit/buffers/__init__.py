@@ -58,6 +58,7 @@ from diffkit.buffers.writes import (
     ufunc_out,
 )
 from diffkit.levels import leaked
+from diffkit.refusals import raise_refusal_behind
 from diffkit.rules import kinds
 from diffkit.traced import Traced
 
@@ -73,14 +74,16 @@ def run(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     """``f(*args, **kwargs)``, a function of the user's, as a transform runs it.
 
     NumPy's creation functions are replaced meanwhile, in this thread only; the result
-    has no handles left in it.  A refusal that NumPy wrapped in an error of its own
-    ("setting an array element with a sequence") comes out as itself.
+    has no handles left in it.  A refusal that NumPy or SciPy wrapped in an error of its own ("setting an
+    array element with a sequence", a SystemError) comes out as itself.
     """
     enter()
     try:
         result = f(*args, **kwargs)
-    except ValueError as error:
-        raise_explained(error)
+    except Exception as error:
+        if isinstance(error, ValueError):
+            raise_explained(error)
+        raise_refusal_behind(error)
         raise
     finally:
         leave()

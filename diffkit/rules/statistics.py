@@ -237,4 +237,6 @@ def nanstd(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: A
     variance = nanvar(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
     filled, hidden = _without_nan(a)
     seen = ~hidden if where is NO_VALUE else ~hidden & where
+    if not filled.shape:  # NumPy takes axis=0 of a number in sums and extrema, not in var and std
+        axis = None
     return _root_of(variance, filled, axis, keepdims, seen, mean)

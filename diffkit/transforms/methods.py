@@ -162,8 +162,8 @@ def forward_blocks(f: Function, moving: Moving, kwargs: dict[str, Any], has_aux:
     values = []
     for k, one in enumerate(outs):
         zero = zero_of(one)
-        values.append([np.zeros(zero.shape + tuple(leaf.shape), zero.dtype) if moves is None
-                       else reshaped(np.moveaxis(moves[k], 0, -1), zero.shape + tuple(leaf.shape))
+        values.append([_in_the_dtype_of(leaf, np.zeros(zero.shape + tuple(leaf.shape), zero.dtype) if moves is None
+                                        else reshaped(np.moveaxis(moves[k], 0, -1), zero.shape + tuple(leaf.shape)))
                        for leaf, moves in zip(moving.leaves, found)])
     return Blocks(outs, structure, values, aux)
 

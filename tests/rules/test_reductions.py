@@ -314,3 +314,16 @@ def test_numpys_own_complaints():
         assert np.isnan(dk.value_and_grad(lambda x: np.var(x, ddof=1))(np.array([1.0]))[0])
     with pytest.warns(RuntimeWarning, match="Mean of empty slice"), np.errstate(all="ignore"):
         dk.jvp(np.mean, (np.zeros(0),), (np.zeros(0),))
+
+
+@pytest.mark.parametrize("method", ["reverse", "forward"])
+def test_an_axis_of_a_number_where_numpy_takes_one(method):
+    for fun in (np.nanstd, np.nanvar, np.nanmean, np.nansum, np.sum, np.max, np.ptp):
+        for axis in (0, -1):
+            slope = dk.grad(lambda x, f=fun, k=axis: f(x, axis=k) + 0 * x, method=method)(2.0)
+            assert slope == (0 if fun in (np.nanstd, np.nanvar, np.ptp) else 1), (fun, axis)
+    for fun in (np.std, np.var, np.mean):
+        with pytest.raises(np.exceptions.AxisError):
+            fun(np.float64(2.0), axis=0)
+        with pytest.raises(np.exceptions.AxisError):
+            dk.grad(lambda x, f=fun: f(x, axis=0), method=method)(2.0)
