@@ -167,6 +167,22 @@ def test_shapes_and_dtypes(make):
         held(dk.grad(lambda x, rows: np.sum(f(x, rows)), (0, 1)), (x, rows))
 
 
+def test_parts_of_rows_and_choices():
+    def f(x, rows, weights):
+        state, total = x[:2], np.zeros((2, 2))
+        for row in rows:
+            gates = np.tanh(row * weights)
+            state = np.where(gates[:2] > 0, state * gates[1:3], gates[3:] - state)
+            step = np.where(state > row[::2][:2], state, 0.1 * state)
+            total = total + np.exp(step)[:, None] * gates[None, :2]
+        return total * state
+
+    args = X, ROWS, RNG.normal(size=5)
+    _, turns = held(f, args, (-X, -ROWS, args[2]))
+    assert "tanh(" not in turns and "exp(" not in turns and turns.count("where(") == 1
+    held(dk.grad(lambda *args: np.sum(f(*args)), (0, 1, 2)), args)
+
+
 def test_what_is_not_elementwise_stays():
     def f(x, rows, m):
         for row in rows:

@@ -99,11 +99,15 @@ class Turn:
             item.params["index"], self.loop.turns) is not None
 
     def is_together(self, item: Item) -> bool:
-        """Whether an item can be computed for all turns at once."""
+        """Whether an item can be computed for all turns at once: elementwise, or the same part of each row."""
         if item.number in self.carried:
             return self.is_row(item)
+        if item.rule is GETITEM:
+            return self.is_row(item) and not self.is_fixed(item.args[0]) and self.is_row(item.args[0]) \
+                and is_still(item.params["index"])
         if item.source != "call" or item.boxed or item.params or not self.is_row(item) or not (
-                ufunc_of(item.rule) or type(item.rule) is Elementwise) or TABLE.get(item.rule.name) is not item.rule:
+                ufunc_of(item.rule) or type(item.rule) is Elementwise or item.rule.name == "where") \
+                or TABLE.get(item.rule.name) is not item.rule:
             return False
         ndim = item.value.ndim
         return all(np.ndim(arg.value) <= ndim if self.is_fixed(arg) else self.is_row(arg) and arg.value.ndim == ndim
@@ -160,7 +164,7 @@ def split(loop: Loop, wanted: set[int]) -> Split | None:
     before = _before(turn, chained)
     after = _after(turn, before, chained)
     moved = [item for item in turn.items if item.number in before | after and turn.is_together(item)
-             and item.number not in turn.carried]
+             and item.number not in turn.carried and item.rule is not GETITEM]
     return Split(turn.live, before, after, before | after, sums) if moved or sums else None
 
 
@@ -195,12 +199,17 @@ def _after(turn: Turn, before: set[int], chained: set[int]) -> set[int]:
     return found
 
 
+def is_still(index: Any) -> bool:
+    """Whether an index gives a view, of the same entries in all turns."""
+    parts = index if type(index) is tuple else (index,)
+    ints = [number for part in parts for number in ((part.start, part.stop) if type(part) is slice else (part,))]
+    return is_basic(index) and Affine not in map(type, ints)
+
+
 def rows_of(index: Any, turns: int) -> Any:
     """The index of all turns' rows for the index of one, or None."""
     first, *others = index if type(index) is tuple else (index,)
-    if type(first) is not Affine or not first.step or not is_basic(index) or any(
-            type(part) is Affine or (type(part) is slice and Affine in (type(part.start), type(part.stop)))
-            for part in others):
+    if type(first) is not Affine or not is_basic(index) or not is_still(tuple(others)):
         return None
     rows = slice_of(first, turns)
     return None if rows is None else (rows, *others) if type(index) is tuple else rows
@@ -210,6 +219,6 @@ def slice_of(place: Affine, turns: int) -> slice | None:
     """The places of all turns."""
     start, step = place.start, place.step
     last, stop = start + step * (turns - 1), start + step * turns
-    if not step or (start < 0) != (last < 0):
+    if (start < 0) != (last < 0):
         return None
     return slice(start, None if (stop < 0) != (start < 0) else stop, step)

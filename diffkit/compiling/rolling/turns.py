@@ -105,7 +105,10 @@ class Turns:
             rows = outer.stack(self.together(item.args[0]), item)
             return outer.part(rows, slice_of(item.params["position"], self.count), item)
         if item.rule is GETITEM:
-            return outer.part(self.together(item.args[0]), rows_of(item.params["index"], self.count), item)
+            index = item.params["index"]
+            moving = rows_of(index, self.count)  # what moves along, else a part of each row
+            still = (slice(None), *(index if type(index) is tuple else (index,)))
+            return outer.part(self.together(item.args[0]), moving or still, item)
         return outer.call(item.rule, [self.together(arg) for arg in item.args], item, self.count)
 
     def _sum(self, start: Item, chain: list[Addition]) -> Item:
@@ -166,7 +169,7 @@ class Turns:
         if item.number not in self.parts.before:
             outside = self.given[item.number]
             known = self._input(outside, item.value if item.number in self.carried else outside.value)
-        elif item.rule in (ENTRY, GETITEM):
+        elif item.rule is ENTRY or (item.rule is GETITEM and rows_of(item.params["index"], self.count)):
             return self._stay(item)
         else:
             rows = self.together(item)
