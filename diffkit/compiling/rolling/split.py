@@ -7,6 +7,7 @@ turns before moves before the loop, what nothing in the loop needs behind it.  S
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -163,40 +164,42 @@ def split(loop: Loop, wanted: set[int]) -> Split | None:
     chained = {addition.item.number for chain in sums.values() for addition in chain} | set(sums)
     before = _before(turn, chained)
     after = _after(turn, before, chained)
-    moved = [item for item in turn.items if item.number in before | after and turn.is_together(item)
-             and item.number not in turn.carried and item.rule is not GETITEM]
-    return Split(turn.live, before, after, before | after, sums) if moved or sums else None
+    moved = before | after
+    is_worth = any(item.number in moved and item.source == "call" and item.rule not in (GETITEM, ENTRY)
+                   for item in turn.items)
+    return Split(turn.live, before, after, moved, sums) if is_worth or sums else None
 
 
 def _before(turn: Turn, chained: set[int]) -> set[int]:
     """What needs nothing but what is known before the loop."""
     found: set[int] = set()
-    size = -1
-    while size < len(found):
-        size = len(found)
-        for item in turn.items:
-            if item.number not in turn.live or item.number in found | chained:
-                continue
-            is_known = all(arg.number in found or (turn.is_fixed(arg) and item.source == "call")
-                           for arg in turn.operands(item))
-            if turn.is_read(item) or (is_known and turn.is_together(item)):
-                found.add(item.number)
+
+    def is_early(item: Item) -> bool:
+        return turn.is_read(item) or (turn.is_together(item) and all(
+            arg.number in found or (turn.is_fixed(arg) and item.source == "call") for arg in turn.operands(item)))
+
+    candidates = turn.live - chained
+    _grow(found, [item for item in turn.items if item.number in candidates], is_early)
     return found
 
 
 def _after(turn: Turn, before: set[int], chained: set[int]) -> set[int]:
     """What nothing in the loop needs."""
-    found: set[int] = set()
+    late = set(chained)
+    candidates = turn.live - before - chained
+    _grow(late, [item for item in reversed(turn.items) if item.number in candidates and turn.is_together(item)],
+          lambda item: late.issuperset(turn.users[item.number]))
+    return late - chained
+
+
+def _grow(found: set[int], items: list[Item], belongs: Callable[[Item], bool]) -> None:
+    """Put items into a set for as long as more belong to it."""
     size = -1
     while size < len(found):
         size = len(found)
-        late = found | chained
-        for item in reversed(turn.items):
-            if item.number in turn.live and item.number not in late | before and turn.is_together(item) \
-                    and late.issuperset(turn.users[item.number]):
+        for item in items:
+            if item.number not in found and belongs(item):
                 found.add(item.number)
-                late.add(item.number)
-    return found
 
 
 def is_still(index: Any) -> bool:
