@@ -11,6 +11,7 @@ f), ``NotBetween`` is raised, and whole sweeps find the same entries.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -44,7 +45,7 @@ class _Batch:
 
 
 class Between:
-    """What is found out about a run's cut once: colours of R's rows, J's pattern, and how entries of R add up to J's.
+    """What is found out about a run's cut once: J's pattern, how entries of R add up to J's, colours of R's rows.
 
     ``size`` is the number of entries of R.
     """
@@ -52,10 +53,8 @@ class Between:
     def __init__(self, cut: Cut, out_sizes: Sequence[int], width: int) -> None:
         self.source_shapes, self.target_shapes = cut.shapes
         between = pattern_of(cut.between, cut.sources, cut.targets, self.target_shapes)
-        targets, sources = sizes_of(self.target_shapes), sizes_of(self.source_shapes)
         self.size = between.size
-        self.colours = colour_columns(between.transposed(), targets)
-        self.count = int(self.colours.max(initial=-1)) + 1 if between.size else 0
+        self._between = between
         # An entry of J for each entry of R and each result that its row is added to, by the input of its column.
         entries, results = cut.destinations(out_sizes)
         numbered = Rows(between.starts, np.arange(between.size), between.size).take(entries)
@@ -63,12 +62,28 @@ class Between:
         inside = columns >= 0
         self.keys = (np.repeat(results, numbered.lengths) * width + columns)[inside]
         self.pattern = Rows.from_keys(self.keys, sum(out_sizes), width)
-        self.shapes: list[tuple[int, ...]] = []
-        self.batches: list[_Batch] = []
-        self.found = self._batch(between, targets, sources)[numbered.indices[inside]]
+        self._entries = numbered.indices[inside]
 
-    def _batch(self, between: Rows, targets: Sequence[int], sources: Sequence[int]) -> Any:
-        """Put colours of the same targets together; where each entry of R is in the pieces that come out."""
+    @functools.cached_property
+    def least(self) -> int:
+        """As many colours are needed at least: the rows of the fullest column."""
+        return int(np.bincount(self._between.indices).max(initial=0))
+
+    @functools.cached_property
+    def colours(self) -> Any:
+        """A colour for each row of R.  Where columns are full this takes long: ask ``least`` before."""
+        return colour_columns(self._between.transposed(), sizes_of(self.target_shapes))
+
+    @property
+    def count(self) -> int:
+        """The number of colours."""
+        return int(self.colours.max(initial=-1)) + 1 if self.size else 0
+
+    def _batches(self) -> tuple[list[_Batch], list[tuple[int, ...]], Any]:
+        """Colours of the same targets together, the shapes of what comes out, where each entry of R is in that."""
+        between, targets, sources = self._between, sizes_of(self.target_shapes), sizes_of(self.source_shapes)
+        batches: list[_Batch] = []
+        shapes: list[tuple[int, ...]] = []
         rows, columns = between.numbers, between.indices
         line = self.colours[rows]
         target, source = np.repeat(np.arange(len(targets)), targets), np.repeat(np.arange(len(sources)), sources)
@@ -84,28 +99,29 @@ class Between:
         for own, colours, there in zip(seeded, seeded.values(), reached):
             chosen = np.flatnonzero(there).tolist()
             front = (len(colours),) if len(colours) > 1 else ()
-            self.shapes += [front + self.source_shapes[k] for k in chosen]
+            shapes += [front + self.source_shapes[k] for k in chosen]
             inside = np.isin(target, own)
             lines = self.colours[inside] == np.array(colours)[:, None]
             directions = fixed((lines & (between.lengths[inside] > 0)).astype(float))
-            self.batches.append(_Batch(own, tuple(chosen), directions))
+            batches.append(_Batch(own, tuple(chosen), directions))
         many = np.array([len(colours) for colours in seeded.values()], np.intp)
         size = np.array(sources, np.intp)
         lengths = (np.where(reached, many[:, None], 0) * size).ravel()
         left, first = np.cumsum(lengths) - lengths, np.cumsum(size) - size
-        return left[piece] + number[line] * size[source[columns]] + columns - first[source[columns]]
+        return batches, shapes, left[piece] + number[line] * size[source[columns]] + columns - first[source[columns]]
 
-    def swept(self, work: int) -> int:
+    def swept(self, work: int, at_least: bool = False) -> int:
         """The number of entries that the sweeps go through, of a program that computes ``work``."""
-        return self.count * work
+        return (self.least if at_least else self.count) * work
 
     def sweeps(self, pattern: Rows) -> SweepsBetween:
         """The sweeps that give the entries of J's pattern, or of one that has more."""
         keys = pattern.numbers * pattern.width + pattern.indices
         same = self.keys.size == keys.size and np.array_equal(keys, self.keys)
         places = np.arange(keys.size) if same else np.searchsorted(keys, self.keys)
+        batches, shapes, found = self._batches()
         return SweepsBetween((self.source_shapes, self.target_shapes), fixed(self.colours), self.count,
-                             tuple(self.batches), Laying(self.shapes, self.found, places, keys.size))
+                             tuple(batches), Laying(shapes, found[self._entries], places, keys.size))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

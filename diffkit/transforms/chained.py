@@ -34,14 +34,13 @@ from diffkit.transforms.running import Function
 
 
 class Chain:
-    """What is found out about a run's waist once; ``count`` and ``size`` are those of both sweeps and the product."""
+    """What is found out about a run's waist once; ``size`` is that of both matrices and the product."""
 
     def __init__(self, run: Linearized, waist: Sequence[Node], out_sizes: Sequence[int], width: int) -> None:
         sizes = sizes_of([node.shape for node in waist])
         above, below = _cuts(run, waist)
         self.outer, self.inner = Between(above, out_sizes, width + sum(sizes)), Between(below, sizes, width)
         outer, inner = self.outer.pattern, self.inner.pattern
-        self.count = self.outer.count + self.inner.count
         self.inner_work = _work_of(waist)
         # Each entry by an input is a term, and each by the waist as many as the waist's row has entries.
         rows, columns = outer.numbers, outer.indices
@@ -56,9 +55,9 @@ class Chain:
         self.keys = rows[self.factors[0]] * width + reached
         self.size = self.outer.size + self.inner.size + self.keys.size
 
-    def swept(self, work: int) -> int:
+    def swept(self, work: int, at_least: bool = False) -> int:
         """The number of entries that the sweeps go through, of a program that computes ``work``."""
-        return self.outer.count * work + self.inner.count * self.inner_work
+        return self.outer.swept(work, at_least) + self.inner.swept(self.inner_work, at_least)
 
     def sweeps(self, pattern: Rows) -> SweepsChained:
         """The sweeps that give the entries of J's pattern, or of one that has more."""
@@ -67,7 +66,8 @@ class Chain:
         places = np.searchsorted(pattern.numbers * pattern.width + pattern.indices, keys)
         outer, inner = self.outer.sweeps(self.outer.pattern), self.inner.sweeps(self.inner.pattern)
         return SweepsChained(outer, inner, fixed(self.factors[0][order]), fixed(self.factors[1][order]),
-                             Laying([keys.shape], np.arange(keys.size), places, pattern.size), self.count)
+                             Laying([keys.shape], np.arange(keys.size), places, pattern.size),
+                             self.outer.count + self.inner.count)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -122,8 +122,10 @@ class SparseDerivative:
 
         ``work`` is the number of entries that f computes.
         """
-        swept = found.swept(work) * (1 if self.method == "reverse" else 2)
-        return bool(swept + found.size < count * work)
+        def takes(at_least: bool) -> int:
+            return found.swept(work, at_least) * (1 if self.method == "reverse" else 2) + found.size
+
+        return takes(True) < count * work and takes(False) < count * work
 
     def _whole(self) -> WholeSweeps:
         return WholeSweeps(self.pattern, self.symmetric, self.method, self.leaf_shapes, self.out_shapes)
