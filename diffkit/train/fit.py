@@ -22,7 +22,8 @@ import numpy as np
 
 from diffkit.optim import Optimizer
 from diffkit.train.faults import DivergedError, TrainingError, TrainingWarning
-from diffkit.train.loop import Epoch, History, Loop, Loss
+from diffkit.train.history import History
+from diffkit.train.loop import Epoch, Loop, Loss
 from diffkit.train.position import Snapshot
 from diffkit.train.progress import ProgressKind, make_progress
 from diffkit.train.stopping import EarlyStopping

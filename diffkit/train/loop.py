@@ -17,6 +17,7 @@ the same numbers, to the last bit, as one that was never interrupted.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import inspect
 import math
@@ -29,6 +30,7 @@ from diffkit.errors import DiffkitError
 from diffkit.optim import ClipGlobalNorm, Optimizer, clip_global_norm
 from diffkit.train.faults import TrainingError, check_count
 from diffkit.train.finite import diverged, norm_of
+from diffkit.train.history import History, counted, measured, record
 from diffkit.train.holding import Holding
 from diffkit.train.minibatches import Rows, minibatches
 from diffkit.train.plateaus import own_copy, plateaus_of
@@ -43,7 +45,6 @@ __all__ = ["Epoch", "Loop", "accepts_rng"]
 WORTH_COMPILING = 1000
 
 Loss = Callable[..., Any]
-History = dict[str, list[Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,10 +107,16 @@ class Loop:
         self.optimizer.init(params)  # looks at params, and names a leaf that it can't move
         self.holding = Holding(params, self.optimizer)
         self.state: dict[str, Any] = self.optimizer.init(self.holding.held)
-        self.history: History = {}
+        self.rows: History = {}
+        self.standing = [plateau.memory() for plateau in self.plateaus]
         self.last = self._snapshot(0)
         self.best: Snapshot | None = None
         self.best_value = math.inf
+
+    @property
+    def history(self) -> History:
+        """The numbers of the epochs that count."""
+        return counted(self.rows, self.last.epoch)
 
     def _snapshot(self, epoch: int) -> Snapshot:
         noise = None if self.noise is None else self.noise.bit_generator.state
@@ -179,36 +186,34 @@ class Loop:
         now = self._snapshot(self.last.epoch + 1)
         row: dict[str, Any] = {"loss": loss}
         if self.measure is not None:
-            row.update(_named(self.measure(now.params)))
+            row.update(measured(self.measure(now.params)))
         watched = float(row["val_loss"] if self.measure is not None else loss)
         row["lr"] = self.optimizer.current_lr({"step": self.state["step"] - 1})
         row["grad_norm"] = norm
         stop = False
         for callback in self.callbacks:
             stop = bool(callback(Epoch(now.epoch, self.epochs, now.params, now.state, row, self.history))) or stop
-        # From here on nothing of the user's runs, and the epoch counts.
-        self._record(row)
-        self.last = now
-        if self.best is None or watched < self.best_value:
-            self.best, self.best_value = now, watched if watched == watched else math.inf
-        for plateau in self.plateaus:
-            plateau.step(watched)
-        stopped = self.stopping is not None and self.stopping.update(watched, now.epoch)
+        stopped = self._count(now, row, watched)
         self.progress.epoch(now.epoch, row)
         for function in self.after_epoch:
             function(self)
         return "early_stopping" if stopped else "callback" if stop else None
 
-    def _record(self, row: Mapping[str, Any]) -> None:
-        """Append to the history; a number that comes late, or is missing once, leaves None."""
-        before = self.last.epoch
-        for name, value in row.items():
-            if isinstance(value, (np.generic, np.ndarray)):
-                value = value.item() if value.size == 1 else value.tolist()
-            self.history.setdefault(name, [None] * before).append(value)
-        for values in self.history.values():
-            if len(values) == before:
-                values.append(None)
+    def _count(self, now: Snapshot, row: Mapping[str, Any], watched: float) -> bool:
+        """Make it count, wholly or not at all: Ctrl-C may come between any two lines.  Whether to stop early."""
+        record(self.rows, self.last.epoch, row)
+        stopping, plateaus = copy.copy(self.stopping), [copy.copy(plateau) for plateau in self.plateaus]
+        for plateau in plateaus:
+            plateau.step(watched)
+        stopped = stopping is not None and stopping.update(watched, now.epoch)
+        after: dict[str, Any] = {"last": now, "stopping": stopping,
+                                 "standing": [plateau.memory() for plateau in plateaus]}
+        if self.best is None or watched < self.best_value:
+            after.update(best=now, best_value=watched if watched == watched else math.inf)
+        self.__dict__.update(after)
+        for plateau, memory in zip(self.plateaus, self.standing):
+            plateau.restore(memory)
+        return stopped
 
     def position(self) -> dict[str, Any]:
         """Everything that the rest of the run depends on, as plain data (what a checkpoint holds)."""
@@ -216,8 +221,7 @@ class Loop:
             **as_dict(self.last),
             "best": None if self.best is None else as_dict(self.best), "best_value": self.best_value,
             "stopping": None if self.stopping is None else self.stopping.memory(),
-            "plateaus": [plateau.memory() for plateau in self.plateaus],
-            "history": {name: list(values) for name, values in self.history.items()},
+            "plateaus": self.standing, "history": self.history,
         }
 
     def take_up(self, position: Mapping[str, Any]) -> None:
@@ -234,7 +238,8 @@ class Loop:
                 self.stopping.restore(position["stopping"])
             for plateau, memory in zip(self.plateaus, position["plateaus"], strict=True):
                 plateau.restore(memory)
-            self.history = {name: list(values) for name, values in position["history"].items()}
+            self.standing = [plateau.memory() for plateau in self.plateaus]
+            self.rows = {name: list(values) for name, values in position["history"].items()}
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, DiffkitError):
                 raise
@@ -242,20 +247,3 @@ class Loop:
                                 "a checkpoint of fit with the same loss, optimizer and kind of seed",
                                 "a file of another program; a loss that draws now and did not then") from None
         self.holding, self.state = Holding(self.last.params, self.optimizer), copied(self.last.state)
-
-
-def _named(measured: Any) -> dict[str, Any]:
-    """Validation numbers under the history's names."""
-    if isinstance(measured, Mapping):
-        row = {name if name.startswith("val_") else f"val_{name}": _number(value) for name, value in measured.items()}
-        if "val_loss" not in row:
-            raise TrainingError(f"validation gave {list(measured)}, and no loss", 'a dict with at least "loss"')
-        return row
-    return {"val_loss": _number(measured)}
-
-
-def _number(value: Any) -> float:
-    if np.size(value) != 1:
-        raise TrainingError(f"validation gave an array of shape {np.shape(value)}",
-                            "one number, or a dict of numbers", "a loss without its mean")
-    return float(np.asarray(value).reshape(()))

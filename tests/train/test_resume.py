@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,55 @@ def test_ctrl_c_in_the_first_epoch_keeps_the_start() -> None:
     result = interrupted(2)
     assert_same_bits(result.params, MODEL.init(0))
     assert (result.best_epoch, result.history) == (0, {})
+
+
+class CtrlC:
+    """Ctrl-C before the n-th line of the training loop's own files, by the hook that debuggers use."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+
+    def __call__(self, frame: Any, event: str, argument: Any) -> Any:
+        if event == "line" and self.left >= 0:
+            self.left -= 1
+            if self.left < 0:
+                raise KeyboardInterrupt
+        own = frame.f_code.co_filename.endswith(("loop.py", "history.py", "stopping.py", "plateau.py"))
+        return self if own else None
+
+
+def test_ctrl_c_at_any_line_between_epochs_loses_nothing() -> None:
+    def training(**options: Any) -> Result:
+        optimizer = optim.Momentum(schedules.ReduceOnPlateau(0.3, 0.5, patience=0))
+        return fit(lambda w: (w * w - 1)**2, np.array(0.7), None, optimizer, epochs=5, progress=False,
+                   early_stopping=EarlyStopping(3), **options)
+
+    whole = training()
+    ends, at = set(), 0
+    while True:
+        watcher = CtrlC(at)
+
+        def begin(epoch: Any, watcher: CtrlC = watcher) -> None:
+            if epoch.epoch == 3:
+                sys._getframe(1).f_trace = watcher
+                sys.settrace(watcher)
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", TrainingWarning)
+                result = training(callbacks=[begin])
+        except KeyboardInterrupt:
+            break  # after the last epoch, where the result is put together
+        finally:
+            sys.settrace(None)
+        assert result.stopped == "interrupted"
+        ends.add(result.position["epoch"])
+        assert {len(values) for values in result.history.values()} == {result.position["epoch"]}, at
+        resumed = training(resume=result)
+        assert resumed.history == whole.history and resumed.best_epoch == whole.best_epoch, at
+        assert_same_bits(resumed.params, whole.params)
+        at += 1
+    assert at > 100 and ends == {2, 3, 4, 5}
 
 
 def test_a_real_ctrl_c(tmp_path: pathlib.Path) -> None:
