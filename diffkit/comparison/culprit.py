@@ -16,9 +16,9 @@ import numpy as np
 
 from diffkit import tree
 from diffkit.blame.running import Run, look, operands, shown, source_of
+from diffkit.comparison.finding import Finding, number
 from diffkit.comparison.operation import Fault, fault
 from diffkit.comparison.problem import Problem
-from diffkit.comparison.verdict import Finding, number
 from diffkit.tape import Node
 
 #: Operations that are asked, one for each line first.

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from diffkit.comparison.finding import Finding, number
 from diffkit.comparison.guard import within
 from diffkit.comparison.judge import judge
 from diffkit.comparison.methods import USER, Witness, witness
@@ -24,7 +25,6 @@ from diffkit.comparison.problem import Array, Problem, pose
 from diffkit.comparison.shaking import loss_by_rounding
 from diffkit.comparison.tolerance import agree_closely
 from diffkit.comparison.tracing import traced_run
-from diffkit.comparison.verdict import Finding, number
 
 #: Relative distances of the points, and which way a zero goes.
 PROBES = ((0.15, 1.0), (0.4, -1.0), (0.4, 1.0))

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from diffkit.comparison.evidence import Curve, Entries, Evidence, Graph, Level, Line, Operation, Profile, Taylor
+from diffkit.comparison.finding import Finding
 from diffkit.comparison.result import Comparison, Proof, Row
-from diffkit.comparison.verdict import Finding
 from diffkit.errors import ComparisonError
 
 FORMAT = "diffkit comparison 1"

@@ -19,10 +19,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from diffkit.comparison.evidence import FLOOR, Curve, Entries, Evidence, Graph, Level, Line, Profile, Taylor
+from diffkit.comparison.finding import Finding
 from diffkit.comparison.judge import JUMP, KINK, NOISY, STAIRCASE, VERTICAL, Judgement
 from diffkit.comparison.methods import REFEREE, USER, Witness
 from diffkit.comparison.problem import Array, Problem
-from diffkit.comparison.verdict import Finding
 
 #: Steps of the curve, relative to |x|, and of the Taylor remainders.
 _STEPS = 10.0 ** -np.linspace(0.5, 15.5, 46)

@@ -12,12 +12,12 @@ import dataclasses
 import numpy as np
 
 from diffkit.comparison.bundles import Direction
+from diffkit.comparison.finding import Finding, number
 from diffkit.comparison.guard import within
 from diffkit.comparison.methods import Witness
 from diffkit.comparison.problem import Array, Problem
 from diffkit.comparison.projected import Projection
 from diffkit.comparison.tolerance import STRANGERS, own_error
-from diffkit.comparison.verdict import Finding, number
 
 _MOST, _STEPS = 3, 90
 _SWEPT = 1000

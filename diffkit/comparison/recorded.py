@@ -14,10 +14,10 @@ import numpy as np
 from diffkit.blame.kinking import edges
 from diffkit.blame.running import Run, look, source_of
 from diffkit.comparison.evidence import Graph, Operation
+from diffkit.comparison.finding import Finding
 from diffkit.comparison.judge import JUMP, KINK, VERTICAL, Judgement
 from diffkit.comparison.problem import Problem
 from diffkit.comparison.report import abridged
-from diffkit.comparison.verdict import Finding
 from diffkit.tape import Node
 
 #: So many operations are drawn.

@@ -12,7 +12,7 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from diffkit.comparison.verdict import Finding
+from diffkit.comparison.finding import Finding
 
 if TYPE_CHECKING:
     from diffkit.comparison.evidence import Evidence

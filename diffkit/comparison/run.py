@@ -22,6 +22,7 @@ from diffkit.comparison.character import growth, noise
 from diffkit.comparison.culprit import culprit
 from diffkit.comparison.elsewhere import hidden
 from diffkit.comparison.evidence import Evidence
+from diffkit.comparison.finding import Finding, Verdict
 from diffkit.comparison.formulas import Formulas, formulas
 from diffkit.comparison.gathering import gather
 from diffkit.comparison.guard import within
@@ -48,7 +49,7 @@ from diffkit.comparison.shaking import loss_by_rounding
 from diffkit.comparison.stairs import stairs
 from diffkit.comparison.tolerance import KIN, own_error
 from diffkit.comparison.tracing import traced_run
-from diffkit.comparison.verdict import Finding, Verdict, blamed, pronounce, with_character
+from diffkit.comparison.verdict import blamed, pronounce, with_character
 from diffkit.comparison.wide import is_wide
 from diffkit.errors import ComparisonError, DiffkitError, RefereeError
 

@@ -17,9 +17,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from diffkit.comparison.accusing import errors_named
 from diffkit.comparison.bundles import Direction, directions, row_weights, sizes
 from diffkit.comparison.character import noise
 from diffkit.comparison.elsewhere import LONGEST, ONE_CALL, PROBES, computed_before, moved
+from diffkit.comparison.finding import Finding, Verdict
 from diffkit.comparison.guard import within
 from diffkit.comparison.halving import locate
 from diffkit.comparison.judge import KINK, Judgement, judge
@@ -43,7 +45,7 @@ from diffkit.comparison.progress import progress
 from diffkit.comparison.projected import Projection
 from diffkit.comparison.shaking import loss_by_rounding
 from diffkit.comparison.tolerance import KIN, STRANGERS, own_error
-from diffkit.comparison.verdict import Finding, Verdict, errors_named, pronounce, with_character
+from diffkit.comparison.verdict import pronounce, with_character
 from diffkit.errors import DiffkitError
 
 #: Up to so many inputs and derivatives every entry is looked at.
