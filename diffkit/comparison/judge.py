@@ -29,6 +29,7 @@ from diffkit.comparison.tolerance import (
     KIN,
     STRANGERS,
     agree_closely,
+    at_most_seen,
     loss_share,
     own_error,
     pair_share,
@@ -277,7 +278,9 @@ def _outside(problem: Problem, witness: Witness, left: Array, right: Array, slac
     value = witness.value
     if witness.claim is not None and not witness.exact:
         return np.zeros(value.shape, bool)
-    allowed = own_error(problem, witness, STRANGERS) + 1e-9 * np.maximum(np.abs(left), np.abs(right)) + slack
+    # Its spread is the jump of the slope between the two sides, and not rounding.
+    still = dataclasses.replace(witness, spread=None)
+    allowed = own_error(problem, still, STRANGERS) + 1e-9 * np.maximum(np.abs(left), np.abs(right)) + slack
     with np.errstate(all="ignore"):
         if np.iscomplexobj(value) or np.iscomplexobj(left):
             return np.asarray(~(np.abs(value - left) + np.abs(value - right) <= np.abs(left - right) + 2 * allowed))
@@ -343,7 +346,7 @@ def _by_referee(problem: Problem, ran: Sequence[Witness], referee: Array, held: 
         if missed.any():  # differences see f as rounding leaves it: they need the excuse as well
             loss = seen()
             if loss is not None:
-                missed &= apart > allowed + loss_share(problem, w) * loss
+                missed &= apart > allowed + at_most_seen(w, loss_share(problem, w) * loss)
             elif w.family == USER:  # a stranger's algorithm may lose a little more; not a tenth of the entry
                 grey = own_error(problem, w, STRANGERS)
                 missed &= (apart > grey) | (apart > 0.1 * np.abs(referee))
@@ -361,7 +364,7 @@ def _excused(problem: Problem, ran: Sequence[Witness], reference: Array,
     """Without a referee: what shaken operands explain is nobody's error."""
     with np.errstate(all="ignore"):
         return {w.method: np.zeros(reference.shape, bool) if loss is None else
-                np.abs(w.value - reference) <= loss_share(problem, w) * loss for w in ran}
+                np.abs(w.value - reference) <= at_most_seen(w, loss_share(problem, w) * loss) for w in ran}
 
 
 def _flat(ran: Sequence[Witness], shape: tuple[int, int]) -> Array:

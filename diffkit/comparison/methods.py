@@ -72,6 +72,8 @@ class Witness:
     evaluations: int | None = None
     seconds: float | None = None
     exact: bool = True
+    #: A caller's answer in double precision, where the question is in single: what it differs by is its rounding.
+    raised: Array | None = None
     #: Whether the rules measured a partial that has no closed form: then this is no witness beside differences.
     measured: bool = False
     #: A referee's: whether a branch of the program would go the other way a hair beside the point.
@@ -241,12 +243,35 @@ def _user(problem: Problem, name: str, method: Function, budget: float, seed: in
     except (ShapeError, ValueError) as error:
         what = error.what if isinstance(error, ShapeError) else first_line(error)
         return Witness(name, USER, MISSHAPEN, what, answer=answer, seconds=seconds)
-    if seconds < 0.02:
-        seconds = min(seconds, _timed(lambda: run(problem))[1])
     result = Witness(name, USER, value=value, answer=answer, seconds=seconds)
-    if 3 * seconds < budget:
-        result.spread = _spread(problem, lambda at: at.matrix(run(at)), seed)
+    if 3 * seconds > budget:
+        return result
+    try:
+        again, twice = _timed(lambda: problem.matrix(run(problem)))
+    except Exception as error:
+        return Witness(name, USER, RAISED, f"it worked once, and then raised {worded(error)}")
+    result.seconds = min(seconds, twice)
+    slack = 1e3 * problem.epsilon
+    largest = float(np.max(np.abs(value[np.isfinite(value)]), initial=0.0))
+    if not np.allclose(again, value, rtol=slack, atol=slack * largest, equal_nan=True):
+        result.note = "it is not deterministic: asked again, it gave another answer"
+        return result  # what it moves by is no rounding
+    result.spread = _spread(problem, lambda at: at.matrix(run(at)), seed)
+    if problem.low_precision:
+        result.raised = _in_double(problem, run)
     return result
+
+
+def _in_double(problem: Problem, run: Callable[[Problem], Any]) -> Array | None:
+    """A candidate's answer for the same point in float64, if it is more than float32 numbers in another type."""
+    at = problem.isolated().raised()
+    try:
+        value = at.matrix(run(at))
+    except Exception:  # it takes no double precision
+        return None
+    with np.errstate(all="ignore"):
+        single = value.dtype not in (np.float64, np.complex128) or np.array_equal(value.astype(np.complex64), value)
+    return None if single else value
 
 
 def _spread(problem: Problem, run: Callable[[Problem], Array], seed: int) -> Array | None:

@@ -120,7 +120,8 @@ class Projection:
             along = [np.sum(square[:, d.members] * d.steps**2, axis=1) for d in self.directions]
             spread = np.sqrt(np.stack(along, axis=1) if self.weights is None
                              else self.weights**2 @ np.stack(along, axis=1))
-        return dataclasses.replace(w, value=self.of(w.value), spread=spread)
+        raised = None if w.raised is None else self.of(w.raised)
+        return dataclasses.replace(w, value=self.of(w.value), spread=spread, raised=raised)
 
     def again(self, w: Witness) -> Witness:
         """A witness of another projection (whole, or forward or reverse along directions), along these."""

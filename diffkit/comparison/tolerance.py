@@ -26,6 +26,8 @@ _UNITS = 16.0
 MEASURED = 1e-9
 #: A coordinate near 0 must not excuse everything: reach is at most this much of the row's largest entry.
 _FURTHEST = 1e3
+#: Rounding in double precision, in units of that in single.
+_FINER = float(np.finfo(np.float64).eps / np.finfo(np.float32).eps)
 #: The smallest number of a floating type, by its rounding unit.
 _SMALLEST = {float(np.finfo(kind).eps): float(np.finfo(kind).smallest_subnormal)
              for kind in (np.float16, np.float32, np.float64)}
@@ -84,7 +86,19 @@ def resolution(problem: Problem, witness: Witness) -> Array | float:
         return 0.0
     size = np.concatenate([np.abs(np.reshape(out, -1)) for out in problem.outs])[:, None]
     largest = max(1.0, float(np.max(np.abs(problem.point), initial=0.0)))
-    return np.asarray(_UNITS * problem.epsilon * np.where(np.isfinite(size), size, 0.0) / largest)
+    return at_most_seen(witness, _UNITS * problem.epsilon * np.where(np.isfinite(size), size, 0.0) / largest)
+
+
+def at_most_seen(witness: Witness, excuse: Array) -> Array:
+    """An excuse, where a caller's answer in double precision shows its rounding, no larger than twice that.
+
+    A gradient of the wrong sign is as wrong in float64: that f is too coarse to see it excuses nothing.  What is left
+    is the same excuse in double precision.
+    """
+    if witness.raised is None:
+        return np.asarray(excuse)
+    with np.errstate(all="ignore"):
+        return np.fmin(excuse, 2 * np.abs(np.asarray(witness.value) - witness.raised) + _FINER * excuse)
 
 
 def pair_share(one: Witness, other: Witness) -> float:

@@ -67,3 +67,31 @@ def test_the_flat_point_of_a_curve_is_no_staircase():
 def test_stairs_beside_a_curve_stay_stairs():
     result = dk.compare(lambda x: np.round(3 * x[0]) + (x[1] - 0.5) ** 2, np.array([0.6, 0.5]))
     assert result.kind == "PIECEWISE-CONSTANT" and "x[0]" in result.verdict and "x[1]" not in result.verdict
+
+
+@pytest.mark.parametrize("n", [3, 700])
+@pytest.mark.parametrize("factor, agree", [(1.0, True), (1.01, False), (-1.0, False)])
+def test_a_large_loss_in_single_precision_hides_no_error(n, factor, agree):
+    """f = 1e6 + ... resolves 0.06 in float32; a gradient that is as wrong in float64 is not excused by that."""
+    f = lambda x: x.dtype.type(1e6) + np.sum(np.sin(x) * x)
+    x = np.linspace(0.3, 1.7, n).astype(np.float32)
+    result = dk.compare(f, x, methods=("reverse", lambda x: factor * (np.sin(x) + x * np.cos(x))))
+    assert result.agree is agree, result.verdict
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_the_jump_of_a_candidate_at_a_kink_is_no_excuse(right):
+    """A hinge loss with margins of 0: beside the point the candidate jumps, and that had excused any value."""
+    rows = np.array([[1.0, 0], [0, 1], [1, 1], [2, -1], [0.5, 0.5]])
+    side = np.array([1.0, -1, 1, 1, -1])
+    hinge = lambda w: np.sum(np.maximum(0.0, 1 - side * (rows @ w)))
+    gradient = lambda w: -(rows * side[:, None]).T @ (1 - side * (rows @ w) > 0) * (1.0 if right else -1.0)
+    result = dk.compare(hinge, np.array([1.0, -1.0]), methods=("reverse", gradient))
+    assert result.kind == ("KINK" if right else "DISAGREE")
+
+
+def test_the_noise_of_a_candidate_is_no_rounding():
+    rng = np.random.default_rng(0)
+    noisy = lambda x: 2 * x * (1 + 0.01 * rng.normal())
+    result = dk.compare(lambda x: np.sum(x**2), np.array([1.0, -1.0]), methods=("reverse", noisy))
+    assert result.agree is False and "not deterministic" in result.row("<lambda>").note
