@@ -47,7 +47,7 @@ from diffkit.comparison.report import abridged, describe_point
 from diffkit.comparison.result import Comparison, Proof, Row
 from diffkit.comparison.shaking import loss_by_rounding
 from diffkit.comparison.stairs import stairs
-from diffkit.comparison.tolerance import KIN, own_error
+from diffkit.comparison.tolerance import KIN, own_error, underflow
 from diffkit.comparison.tracing import traced_run
 from diffkit.comparison.verdict import blamed, pronounce, with_character
 from diffkit.comparison.wide import is_wide
@@ -389,6 +389,7 @@ def _row(problem: Problem, w: Witness, judged: Judgement, found: Array | None) -
         measured = w.claim if w.claim is not None else own_error(problem, w, 0.0 if w.spread is not None else KIN)
         smooth = ~np.isin(judged.words, (KINK, JUMP, VERTICAL))
         error = float(np.max(measured[smooth] if smooth.any() else measured, initial=0.0))
+        error = 0.0 if error <= 2 * underflow(problem) else error
     state = w.state
     mask = judged.wrong.get(w.method)
     if state == OK and mask is not None and mask.any():
