@@ -378,7 +378,11 @@ class Traced:
                 return finish(ufunc(*plain_inputs))
         if isinstance(answer, Rule):
             return apply(answer, inputs, _NOTHING) if answer.special is None else answer.special(*inputs)
-        return answer(*inputs)
+        try:
+            return answer(*inputs)
+        except buffers.KINDS as error:
+            buffers.raise_numpys_own(ufunc, inputs, _NOTHING, error)
+            raise
 
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         return buffers.call_function(func, args, kwargs)

@@ -10,6 +10,7 @@ NumPy's protocols hand diffkit ufuncs, functions and operators.  They do not han
 ``aliases``    ordinary traced values that share memory, until one is written to
 ``writes``     assignment and everything else that changes an array in place
 ``functions``  the gate of NumPy's functions; those that write (``np.copyto``, ``np.put``, …)
+``complaints`` NumPy's own error for a call that it would not take
 ``viewing``    those that share memory in ways of their own (``np.einsum``, ``np.broadcast_arrays``, …)
 ``creation``   the replacements: ``np.array``, ``np.zeros``, …
 ``brackets``   ``np.r_``, ``np.c_``, ``np.vectorize``, ``np.frompyfunc``
@@ -30,6 +31,7 @@ from diffkit import traced, tree
 from diffkit.buffers import viewing
 from diffkit.buffers.aliases import link
 from diffkit.buffers.brackets import Joined, is_python, python_call, vectorize_call
+from diffkit.buffers.complaints import KINDS, raise_numpys_own
 from diffkit.buffers.creation import CREATORS, LISTERS, copied, creator, lister, made, pack
 from diffkit.buffers.functions import call_function
 from diffkit.buffers.handles import contents, flags, fresh, handle, is_handle, lend
@@ -63,10 +65,10 @@ from diffkit.rules import kinds
 from diffkit.traced import Traced
 
 __all__ = [
-    "FLAT", "ORIGINALS", "REPLACED", "add_at", "apart", "call_function", "call_ufunc", "contents", "copied",
-    "flags", "flat", "fresh", "handle", "has_identity", "is_handle", "is_python", "is_running", "lend", "link",
-    "made", "overwrite", "pack", "plainly", "python_call", "refuse_plain", "run", "setitem", "settle",
-    "snapshot", "ufunc_at", "ufunc_out", "vectorize_call", "viewing",
+    "FLAT", "KINDS", "ORIGINALS", "REPLACED", "add_at", "apart", "call_function", "call_ufunc", "contents",
+    "copied", "flags", "flat", "fresh", "handle", "has_identity", "is_handle", "is_python", "is_running",
+    "lend", "link", "made", "overwrite", "pack", "plainly", "python_call", "raise_numpys_own", "refuse_plain",
+    "run", "setitem", "settle", "snapshot", "ufunc_at", "ufunc_out", "vectorize_call", "viewing",
 ]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from diffkit.buffers.aliases import link
+from diffkit.buffers.complaints import KINDS, raise_numpys_own
 from diffkit.buffers.handles import BUFFERS, _Part, contents, fresh, view
 from diffkit.buffers.store import FLAT
 from diffkit.buffers.writes import overwrite, prepare, refuse_plain, setitem, write_flat
@@ -77,7 +78,11 @@ def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         return unknown(func)
     if kwargs and isinstance(answer, Rule) and _holds_traced(tuple(kwargs.values())):
         args, kwargs = _by_position(func, args, kwargs)
-    result = answer(*args, **kwargs)
+    try:
+        result = answer(*args, **kwargs)
+    except KINDS as error:
+        raise_numpys_own(func, args, kwargs, error)
+        raise
     if func in QUESTIONS:
         QUESTIONS[func](args, kwargs, result)
     if is_view:

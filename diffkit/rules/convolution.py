@@ -59,10 +59,10 @@ def _operands(a: Any, v: Any, mode: Any) -> tuple[Any, Any, str]:
     for x, name in ((a, "a"), (v, "v")):
         if not x.shape[0]:
             raise ValueError(f"{name} cannot be empty")
-    word = _MODES.get(mode[:1].lower() if isinstance(mode, str) else mode)
-    if word is None:
-        raise ValueError(f"mode must be one of 'valid', 'same', or 'full' (got {mode!r})")
-    return a, v, word
+    if mode not in ("full", "same", "valid"):
+        np.correlate(np.ones(1), np.ones(1), mode)  # NumPy's own error; before 2.4 it took first letters
+        mode = _MODES[mode[:1].lower() if isinstance(mode, str) else mode]
+    return a, v, mode
 
 
 @answers(np.convolve)

@@ -124,7 +124,7 @@ def ihfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = No
 def _lengths(a: Any, s: Any, axes: Any, inverse_real: bool = False) -> tuple[list[int], list[int]]:
     """The length and the axis of each one-dimensional transform."""
     if axes is None:
-        axes = range(a.ndim) if s is None else range(a.ndim - len(s), a.ndim)
+        axes = range(a.ndim) if s is None else range(-len(s), 0)
     places = [normal_axes(int(axis), a.ndim)[0] for axis in axes]
     if s is None:
         s = [None] * len(places)

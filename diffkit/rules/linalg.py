@@ -10,6 +10,7 @@ come from the singular values, not from an inverse.
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -254,6 +255,10 @@ def cholesky(a: Any, /, *, upper: bool = False) -> Any:
 def matrix_power(a: Any, n: Any) -> Any:
     """Repeated products, by squaring; of the inverse for a negative exponent."""
     a = as_array(a)
+    try:
+        n = operator.index(n)
+    except TypeError:
+        raise TypeError("exponent must be an integer") from None
     if n == 0:
         return np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape).copy()
     if n < 0:

@@ -271,6 +271,8 @@ _QRResult = type(np.linalg.qr(np.eye(1)))
 def qr(a: Any, mode: str = "reduced") -> Any:
     """Orthonormal columns and a triangular factor."""
     a = as_array(a)
+    if mode not in ("reduced", "r", "complete", "raw"):
+        np.linalg.qr(np.eye(1), mode)  # NumPy's own error
     if mode not in ("reduced", "r", "complete") or (mode == "complete" and a.shape[-2] > a.shape[-1]):
         raise refuse(f"np.linalg.qr with mode={mode!r}", 'mode="reduced": the added columns are an arbitrary basis')
     q, r = QR(a)
