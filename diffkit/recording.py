@@ -204,25 +204,11 @@ class TapeLevel(Level):
         return traced
 
     def process(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        if type(rule) is Elementwise:
-            if len(args) == 1:
-                return self.unary(rule, args[0])
-            if len(args) == 2:
-                return self.binary(rule, *args)
-        elif rule.is_flat:
+        if type(rule) is Elementwise and len(args) <= 2:
+            return self.unary(rule, *args) if len(args) == 1 else self.binary(rule, *args)
+        if rule.is_flat:
             return rule.call(*[arg.value if type(arg) is Traced and arg.level is self else arg for arg in args],
                              **params)
-        elif len(args) == 1 and rule.outputs is None:
-            return self._single(rule, args[0], params)
-        return self._general(rule, args, params)
-
-    def _single(self, rule: Rule, x: Traced, params: dict[str, Any]) -> Traced:
-        """``_general`` for one argument (sums, reshapes, transposes): there is nothing to ask."""
-        value = x.value
-        y = rule.call(value, **params)
-        return self._noted(rule, rule.save(y, (value,), _FIRST), params, _FIRST, (x.mark,), y)
-
-    def _general(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         values = list(args)
         parents = []
         active = []
@@ -236,8 +222,6 @@ class TapeLevel(Level):
             elif kind in _MUTABLE:
                 captured.append(position)
         y = rule.call(*values, **params)
-        if rule.is_flat:
-            return y
         where = tuple(active)
         for position in captured:  # what the pull reads must keep its values until then
             if rule.reads(position, where):
@@ -324,7 +308,7 @@ class RecordLevel(TapeLevel):
         if type(rule) is Elementwise and len(args) <= 2:
             result = super().unary(rule, *args) if len(args) == 1 else super().binary(rule, *args)
         else:
-            result = self._general(rule, args, params)
+            result = super().process(rule, args, params)
         if rule.is_flat:
             result = self._flat(rule, inputs, params, result)
         self._describe(first, inputs, result)

@@ -31,7 +31,7 @@ from diffkit.errors import LeakedTracerError, UnknownFunctionError, UnsupportedA
 from diffkit.levels import Level
 from diffkit.printed import plain, printed
 from diffkit.refusals import check_ufunc_keywords, is_assignment, lost_derivative, unknown
-from diffkit.rules import ROWS, ufunc_keywords
+from diffkit.rules import ROWS, table, ufunc_keywords
 from diffkit.rules.arithmetic import (
     ABSOLUTE,
     ADD,
@@ -89,9 +89,12 @@ def apply(rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
             if level is None or other.depth > level.depth:
                 level = other
     if level is None:
-        return rule.call(*args, **params)
+        return (rule.fun if rule.call is rule else rule.call)(*args, **params)
     result = level.process(rule, args, params)
     return through(rule, args, params, result) if root else result
+
+
+table.apply = apply
 
 
 def primal(value: Any) -> Any:

@@ -3,7 +3,7 @@
 A definition in a rulebook gets what the user wrote: lists that may hold traced values,
 axes that may be negative or tuples, ``np._NoValue`` for a keyword that was not given.
 The helpers here bring that to the form in which rows take it.  They know of tracing only
-that a traced value has a method ``_apply_rule`` (as ``Rule.__call__`` does) and a method
+that a traced value has a method ``_apply_rule`` and a method
 ``_concrete``, which answers a question about its value: on a level that records, the
 answer is a path condition.
 """

@@ -19,8 +19,8 @@ general      jvp, vjp or both              inv, solve, cholesky, sort, max
 
 Rules are plain NumPy on values that may themselves be traced; that alone makes every
 nesting of modes work.  So a rule never calls ``np.asarray`` on a value and never
-assigns in place.  This package knows no tracing: a traced value announces itself by
-the method ``_apply_rule`` (as NumPy's own protocols do), and ``Rule.__call__`` asks.
+assigns in place.  This package knows no tracing: ``Rule.__call__`` is ``table.apply``, in
+whose place ``diffkit.traced`` puts its own.
 
 Complex numbers follow JAX and autograd: ``Re(cotangent * d value)`` is the pairing, so
 adjoints are transposes without conjugation, and the derivative of a real-valued

@@ -46,8 +46,10 @@ FUNCTIONS = Answers()
 REFUSED: dict[Any, tuple[str, str]] = {}
 
 
-#: Types of operands that are surely not traced.
-_UNTRACED = frozenset([np.ndarray, int, float, bool, np.float64, np.float32, np.bool_])
+
+def apply(rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """A row on plain arguments; ``diffkit.traced`` puts its own in place of this, which knows the others."""
+    return rule.fun(*args, **params)
 
 
 class Rule:
@@ -91,13 +93,7 @@ class Rule:
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Evaluate, letting a traced argument take the call over."""
-        for arg in args:
-            kind = type(arg)
-            if kind not in _UNTRACED:
-                handler = getattr(kind, "_apply_rule", None)
-                if handler is not None:
-                    return handler(self, args, params)
-        return self.fun(*args, **params)
+        return apply(self, args, params)
 
     def __repr__(self) -> str:
         return f"<{self.kind} rule {self.name}>"
@@ -139,10 +135,12 @@ def conform(value: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     found = value.shape
     if found != shape:
         extra = len(found) - len(shape)
-        if extra < 0:
+        if 0 < extra <= 4 and type(value) is _ndarray and found[extra:] == shape:
+            value = _add(value, axis=_LEADING[extra])
+        elif extra < 0:
             value = np.broadcast_to(value, shape)
         else:
-            axes = _LEADING[extra] if extra <= 4 else tuple(range(extra))
+            axes = tuple(range(extra))
             if found[extra:] != shape:
                 axes += tuple([i + extra for i, n in enumerate(shape) if n == 1 and found[i + extra] != 1])
             if axes:  # for arrays what np.sum comes to; kept where there is no axis more than wanted
