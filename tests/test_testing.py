@@ -250,3 +250,16 @@ def test_no_warning_escapes_from_a_right_check():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_gradients(lambda x: np.sum(np.where(x > 0, np.log(np.maximum(x, 1e-300)), 0.0)), np.array([2.0, -1.0]))
+
+
+@pytest.mark.parametrize("f, x", [
+    (lambda x: abs(x), 1.0),
+    (lambda w: np.sum(np.maximum(0.0, 1 - w @ np.array([[1.0, 2.0], [0.5, -1.0]]))), np.array([0.3, 0.2])),
+    (lambda w: np.maximum(w[0], 0) + w[1] ** 2, np.array([1.0, 0.4])),
+])
+def test_a_function_that_is_linear_in_pieces_has_a_second_derivative(f, x):
+    """check_gradients(abs, 1.0) warned that its second order could not be said."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report = check_gradients(f, x)
+    assert [name for name, _ in report.comparisons] == ["first order", "second order"]
