@@ -8,7 +8,7 @@ ends of the interval and the times at which the solution is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from diffkit.buffers import plainly
 from diffkit.errors import UnsupportedArgumentError
 from diffkit.scipy.callables import Opened, as_tuple, opened, plain_call, plainest, vector
 from diffkit.scipy.calls import prepared, primal
+from diffkit.scipy.integrate.events import crossings, opened_events, plain_event
 from diffkit.scipy.integrate.flow import flow, times_of
 from diffkit.scipy.integrate.stepping import Trajectory, replay
 from diffkit.scipy.jumps import refuse_jumps
@@ -35,18 +36,19 @@ def solve_ivp(fun: Callable[..., Any], t_span: Any, y0: Any, method: Any = "RK45
               **options: Any) -> Any:
     """Solve y' = fun(t, y, *args), scipy.integrate.solve_ivp.
 
-    Differentiable by y0, ``args`` (containers too), what fun captured, t_span and t_eval.
+    Differentiable by y0, ``args`` (containers too), what fun and the events captured, t_span and t_eval.
 
     Returns
     -------
     OdeResult
-        t, y (n, len(t)) and, with ``dense_output``, sol are differentiable; the rest is plain.
+        t, y (n, len(t)), t_events, y_events and, with ``dense_output``, sol are differentiable; the rest
+        is plain.
 
     Raises
     ------
     UnsupportedArgumentError
-        (a TypeError) differentiated with ``events``; with ``dense_output`` of an implicit method;
-        a right-hand side that jumps where the solution or a parameter says.
+        (a TypeError) with ``events`` or ``dense_output`` of an implicit method; an event that the solution
+        only touches; a right-hand side that jumps where the solution or a parameter says.
 
     Notes
     -----
@@ -59,16 +61,29 @@ def solve_ivp(fun: Callable[..., Any], t_span: Any, y0: Any, method: Any = "RK45
     ...     return solve_ivp(lambda t, y: -k * y, (0, 1), [1.0], rtol=1e-9, atol=1e-12).y[0, -1]
     >>> print(dk.grad(end)(2.0).round(7))                         # -exp(-2)
     -0.1353353
+
+    A ball falls for sqrt(2 h / g):
+
+    >>> def ground(t, y):
+    ...     return y[0]
+    >>> ground.terminal = True
+    >>> def fall(h):
+    ...     return solve_ivp(lambda t, y: np.stack([y[1], -10.0]), (0, 9), np.stack([h, 0.0]), events=ground).t[-1]
+    >>> print(dk.grad(fall)(5.0).round(9))                        # 1 / sqrt(2 h g)
+    0.1
     """
-    inner = opened(fun, () if args is None else tuple(args))
+    own = () if args is None else tuple(args)
+    inner, watched = opened(fun, own), opened_events(events, own)
     start, stop = t_span
     moving = [start, stop, *tree.flatten([y0, t_eval])[0]]
-    if not (inner.is_traced or any(map(is_traced, moving))):
+    if not (inner.is_traced or any(event.is_traced for event in watched) or any(map(is_traced, moving))):
         return original.solve_ivp(fun, t_span, y0, method, t_eval, dense_output, events, vectorized, args, **options)
-    if events is not None:
+    method = {**_EXPLICIT, **_OTHERS}.get(method, method)
+    if watched and not isinstance(method, str) and method not in _EXPLICIT.values():
         raise UnsupportedArgumentError(
-            "solve_ivp with events= is not differentiated", "the time of the event as the end of t_span: find it on "
-            "plain values, and make it a function of the parameters by dk.implicit")
+            f"solve_ivp with events= and method {method.__name__} is not differentiated",
+            "method='RK45' or 'DOP853'; or the time of the event as the end of t_span: find it on plain values, and "
+            "make it a function of the parameters by dk.implicit")
     y0 = vector(prepared(y0))
     t_eval = None if t_eval is None else prepared(t_eval)
     span = float(primal(start)), float(primal(stop))
@@ -76,13 +91,15 @@ def solve_ivp(fun: Callable[..., Any], t_span: Any, y0: Any, method: Any = "RK45
     options = {name: _plain_option(name, value, args) for name, value in options.items()}
     plain = inner.at([primal(leaf) for leaf in inner.leaves])
     f = plain_call(plain, inner.leaves, "solve_ivp")
+    if watched:
+        given = [events] if callable(events) else events
+        options.update(events=[plain_event(*pair) for pair in zip(given, watched)], dense_output=True)
     result = plainly(lambda: original.solve_ivp(f, span, primal(y0), method, vectorized=vectorized, **options))
     right = _right_side(inner, vectorized)
     _look(inner, right, result)
     ends = start if is_traced(start) else span[0], stop if is_traced(stop) else span[1]
-    method = {**_EXPLICIT, **_OTHERS}.get(method, method)
     if method in _EXPLICIT.values():
-        return _by_steps(method, right, inner, ends, y0, t_eval, dense_output, result)
+        return _by_steps(method, right, inner, ends, y0, t_eval, dense_output, result, watched)
     if dense_output:
         raise UnsupportedArgumentError(f"solve_ivp with dense_output and method {method.__name__} is not "
                                        "differentiated", "t_eval, which may be differentiated by, or method='RK45'")
@@ -132,11 +149,16 @@ def _look(inner: Opened, right: Callable[..., Any], result: Any) -> None:
 
 
 def _by_steps(method: Any, right: Callable[..., Any], inner: Opened, ends: tuple[Any, Any], y0: Any, t_eval: Any,
-              dense_output: bool, result: Any) -> Any:
+              dense_output: bool, result: Any, watched: Sequence[Opened]) -> Any:
     f = lambda t, y: right(t, y, *inner.leaves)
-    y, interpolants = replay(method, f, result.t, ends, y0, dense_output or t_eval is not None)
-    trajectory = Trajectory(result.t, interpolants) if interpolants else None
+    steps = result.t
+    if result.status == 1:  # ended by an event, inside the last step
+        steps = np.append(steps[:-1], result.sol.interpolants[-1].t)
+    y, interpolants = replay(method, f, steps, ends, y0, dense_output or t_eval is not None or bool(watched))
+    trajectory = Trajectory(steps, interpolants) if interpolants else None
     times = result.t
+    if watched and trajectory is not None:
+        result.t_events, result.y_events = _events(watched, trajectory, result)
     if t_eval is not None:
         sign = 1.0 if ends[1] >= ends[0] else -1.0
         reached = sign * primal(t_eval) <= sign * result.t[-1]
@@ -145,8 +167,21 @@ def _by_steps(method: Any, right: Callable[..., Any], inner: Opened, ends: tuple
     elif any(map(is_traced, ends)):
         inside = result.t[1:-1]
         times = times_of(ends[0], times_of(ends[1], inside[::-1])[::-1])
+    if trajectory is not None and result.status == 1 and t_eval is None:
+        last = _ending(watched, result)
+        times, y = np.append(times[:-1], last), np.concatenate([y[:, :-1], trajectory(last)[:, None]], axis=1)
     result.update(t=times, y=y, sol=trajectory if dense_output else None)
     return result
+
+
+def _events(watched: Sequence[Opened], trajectory: Any, result: Any) -> tuple[list[Any], list[Any]]:
+    found = [crossings(event, trajectory, times) for event, times in zip(watched, result.t_events)]
+    return [times for times, _ in found], [ys for _, ys in found]
+
+
+def _ending(watched: Sequence[Opened], result: Any) -> Any:
+    """The time of the event that ended the solution."""
+    return next(times[-1] for times in result.t_events if len(times) and primal(times)[-1] == result.t[-1])
 
 
 def _by_flow(method: Any, right: Callable[..., Any], inner: Opened, ends: tuple[Any, Any], y0: Any, t_eval: Any,
