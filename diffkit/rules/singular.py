@@ -8,11 +8,12 @@ shared, or refused.  A singular value 0 is the kink of an absolute value: deriva
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
 
-from diffkit.rules.calls import NO_VALUE, as_array
+from diffkit.rules.calls import NO_VALUE, as_array, is_traced
 from diffkit.rules.eigen import EIGH, EIGVALSH
 from diffkit.rules.kinds import Flat, answers, general
 from diffkit.rules.linalg import INV, adjoint, diagonal_of, hermitian_from, real_of, swap
@@ -117,14 +118,37 @@ def _check_zeros(parts: _Parts, values: Any, *vectors: Any) -> None:
         raise refuse_group("svd with singular values 0 or")
 
 
+#: What the sweeps asked of matrices with singular values 0: "values" that are 0, or "vectors".
+_asked: dict[int, tuple[weakref.ref[Any], set[str]]] = {}
+
+
+def _check_calls(a: Any, what: str) -> None:
+    """Refuse values and vectors of one matrix in two calls, as ``_check_zeros`` does in one.
+
+    In ``(u * s) @ vh`` with s from a call of its own the cotangent of a vector is 0 where s is, and would pass.
+    """
+    while is_traced(a):
+        a = a.value
+    key = id(a)
+    if key not in _asked or _asked[key][0]() is not a:
+        _asked[key] = weakref.ref(a, lambda _: _asked.pop(key, None)), set()
+    _asked[key][1].add(what)
+    if len(_asked[key][1]) > 1:
+        raise refuse_group("svd with singular values 0 or")
+
+
 def _svd_vjp(g: Any, y: Any, args: Any, full: bool) -> Any:
     parts = _Parts(y)
     gu, gs, gvh = g
     u, v, k = parts.u, parts.v, parts.k
     gv = None if gvh is None else adjoint(gvh)
     repeated = parts.groups and bool(np.any(in_group(parts.equal) & ~parts.zero))
+    if parts.groups and gs is not None and bool(np.any(parts.zero & (gs != 0))):
+        _check_calls(args[0], "values")
     if parts.groups and not (gu is None and gv is None):
         _check_zeros(parts, gs, *(c[..., :k] for c in (gu, gv) if c is not None))
+        if bool(np.any(parts.zero)):
+            _check_calls(args[0], "vectors")
         if repeated and SPLITTING.get() is None:
             raise refuse_group("svd", RepeatedValuesError)
     center: Any = 0 if gs is None else parts.values(gs)[..., None] * parts.one
@@ -179,6 +203,8 @@ def _svdvals_jvp(y: Any, args: Any, tangents: Any) -> Any:
 
 def _svdvals_vjp(g: Any, y: Any, args: Any) -> Any:
     parts = _Parts(SVD(args[0], full=False))
+    if parts.groups and bool(np.any(parts.zero & (g != 0))):
+        _check_calls(args[0], "values")
     return ((_conjugate(parts.u) * parts.values(g)[..., None, :]) @ _conjugate(parts.vh),)
 
 
@@ -272,7 +298,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     """Orthonormal columns and a triangular factor."""
     a = as_array(a)
     if mode not in ("reduced", "r", "complete", "raw"):
-        np.linalg.qr(np.eye(1), mode)  # NumPy's own error
+        np.linalg.qr(np.eye(1), mode)  # type: ignore[call-overload]  # NumPy's own error
     if mode not in ("reduced", "r", "complete") or (mode == "complete" and a.shape[-2] > a.shape[-1]):
         raise refuse(f"np.linalg.qr with mode={mode!r}", 'mode="reduced": the added columns are an arbitrary basis')
     q, r = QR(a)

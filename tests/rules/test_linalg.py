@@ -354,6 +354,27 @@ def test_singular_values_at_zero():
         dk.grad(lambda a: (lambda u, s, vh: np.sum((u * s) @ vh))(*L.svd(a)))(np.outer(u, v))
 
 
+@pytest.mark.parametrize("method", ["reverse", "forward"])
+def test_singular_values_at_zero_and_vectors_of_two_calls(method):
+    """(u * s) @ vh is a itself, of derivative 1; the zeros of s hide that its vectors count where s is exactly 0."""
+    a = np.array([[2.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    weights = np.arange(6.0).reshape(3, 2)
+
+    def product(s, parts):
+        return np.sum(weights * ((parts[0] * s) @ parts[2]))
+
+    for f in (lambda a: product(L.svdvals(a), L.svd(a, False)),
+              lambda a: product(L.svd(a, False)[1], L.svd(a, False)),
+              lambda a: (lambda parts: product(L.svd(a, compute_uv=False), parts))(L.svd(a, False))):
+        with pytest.raises(DegenerateError, match="svd"):
+            dk.grad(f, method=method)(a)
+    # What needs the vectors of the other values alone, or the zeros alone, has its derivative: again and again.
+    top = lambda a: L.svdvals(a)[0] * L.svd(a, False)[0][0, 0] ** 2
+    for _ in range(2):
+        for f in (top, lambda a: np.sum(L.svdvals(a))):
+            assert np.allclose(dk.grad(f, method=method)(a), [[1, 0], [0, 0], [0, 0]], atol=1e-15)
+
+
 # --- the rest ---------------------------------------------------------------------------------------------
 
 def test_named_results_stay_named():
