@@ -18,6 +18,7 @@ value is answered (and recorded as a path condition by levels that record); ``fl
 
 from __future__ import annotations
 
+import collections
 import importlib
 import math
 import operator
@@ -72,6 +73,8 @@ def truth_asked(x: Any) -> None:
 
 
 _NOTHING: dict[str, Any] = {}
+#: What NumPy makes an array of, entry by entry.
+SEQUENCES = (list, tuple, collections.deque, collections.UserList)
 # Operand types that need no second look.  Lists are converted, other types may bring
 # protocols of their own, and Python's complex takes over from a NumPy float on its right.
 _PLAIN = frozenset([int, float, bool, np.ndarray, np.memmap, np.float64, np.float32, np.float16,
@@ -132,7 +135,7 @@ def operand(value: Any) -> Any:
     kind = type(value)
     if kind in _PLAIN or kind is Traced or kind is complex:
         return value
-    if kind in (list, tuple):
+    if issubclass(kind, SEQUENCES):
         return array(value)
     if issubclass(kind, (np.matrix, np.ma.MaskedArray)):
         raise UnsupportedArgumentError(
@@ -143,15 +146,19 @@ def operand(value: Any) -> Any:
 
 def array(value: Any) -> Any:
     """``np.array`` for (nested) lists that may hold traced values."""
-    if type(value) in (list, tuple):
-        return buffers.pack(value) if _holds_traced(value) else np.asarray(value)
+    if type(value) is not Traced and isinstance(value, SEQUENCES):
+        return buffers.pack(value) if holds_traced(value) else np.asarray(value)
     return value
 
 
-def _holds_traced(value: Any) -> bool:
-    if type(value) in (list, tuple):
-        return any(_holds_traced(item) for item in value)
-    return type(value) is Traced
+def holds_traced(value: Any) -> bool:
+    """Whether a value, or anything in nested lists (namedtuples, deques), is traced."""
+    kind = type(value)
+    if kind is list or kind is tuple:
+        return any(map(holds_traced, value))
+    if kind is Traced:
+        return True
+    return kind not in _PLAIN and isinstance(value, SEQUENCES) and any(map(holds_traced, value))
 
 
 def _is_foreign(kind: type) -> bool:
@@ -680,7 +687,7 @@ def plain_index(index: Any) -> Any:
         return index.level.concrete(index, lambda value: plain_index(value) if type(value) is Traced
                                     else np.array(value))
     if type(index) in (list, np.ndarray):
-        if type(index) is list and _holds_traced(index):
+        if type(index) is list and holds_traced(index):
             index = [plain_index(item) for item in index]
         return np.array(index, dtype=np.intp) if type(index) is list and not index else np.array(index)
     return index

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from diffkit.buffers.callers import from_library
-from diffkit.buffers.creation import holds_traced, made, pack
+from diffkit.buffers.creation import made, pack
 from diffkit.buffers.handles import contents
 from diffkit.buffers.running import is_running
 from diffkit.errors import UnsupportedArgumentError
-from diffkit.traced import layout
+from diffkit.traced import holds_traced, layout
 
 _ROWS = np.r_
 

@@ -22,15 +22,10 @@ from diffkit.buffers.running import is_running
 from diffkit.errors import LostDerivativeError, UnsupportedArgumentError
 from diffkit.rules.shapes import BROADCAST_TO
 from diffkit.rules.writing import PACK, in_order
-from diffkit.traced import Traced, layout
+from diffkit.traced import SEQUENCES, Traced, holds_traced, layout
 
-
-def holds_traced(value: Any) -> bool:
-    """Whether a value, or anything in nested lists, is traced."""
-    kind = type(value)
-    if kind is list or kind is tuple:
-        return any(holds_traced(item) for item in value)
-    return kind is Traced
+#: Types that are no sequences, to be told at a glance.
+_ENTRIES = frozenset([Traced, np.ndarray, np.float64, float, int, bool, str, type(None)])
 
 
 def made(result: Any, *given: Any) -> Any:
@@ -45,8 +40,19 @@ def made(result: Any, *given: Any) -> Any:
 
 # --- arrays from what holds traced values -----------------------------------------------------
 
+def listed(value: Any) -> Any:
+    """Nested sequences as lists; lists and tuples as they are, where nothing else is in them."""
+    kind = type(value)
+    if kind is list or kind is tuple:
+        return value if all(type(item) in _ENTRIES for item in value) else [listed(item) for item in value]
+    if kind in _ENTRIES or not isinstance(value, SEQUENCES):
+        return value
+    return [listed(item) for item in value]
+
+
 def pack(value: Any, dtype: Any = None) -> Any:
     """``np.array`` of nested lists that hold traced values."""
+    value = listed(value)
     items: list[Any] = []
     shape = np.array(_model(value, items)).shape  # NumPy's own error where lists are not homogeneous
     shapes = {np.shape(layout(item)) for item in items}
@@ -182,8 +188,8 @@ def _fromiter(original: Any, iter: Any, dtype: Any, count: int = -1, *, like: An
 
 def _dispatched(original: Any, *args: Any, **kwargs: Any) -> Any:
     """A function that has an answer for traced values once its lists are arrays."""
-    args = tuple(pack(arg) if type(arg) in (list, tuple) and holds_traced(arg) else arg for arg in args)
-    kwargs = {name: pack(arg) if type(arg) in (list, tuple) and holds_traced(arg) else arg
+    args = tuple(pack(arg) if type(arg) is not Traced and holds_traced(arg) else arg for arg in args)
+    kwargs = {name: pack(arg) if type(arg) is not Traced and holds_traced(arg) else arg
               for name, arg in kwargs.items()}
     return original(*args, **kwargs)
 
@@ -228,7 +234,7 @@ def lister(original: Any) -> Callable[..., Any]:
     @functools.wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
         for arg in (*args, *kwargs.values()) if kwargs else args:
-            if type(arg) is list or type(arg) is tuple:
+            if type(arg) not in _ENTRIES:
                 break
         else:  # what is traced will be asked
             return original(*args, **kwargs)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from diffkit.buffers.callers import from_library
-from diffkit.buffers.creation import holds_traced, made, pack
+from diffkit.buffers.creation import made, pack
 from diffkit.buffers.running import is_running
 from diffkit.errors import UnsupportedArgumentError
-from diffkit.traced import Traced, layout
+from diffkit.traced import Traced, holds_traced, layout
 
 _NDITER = np.nditer
 

@@ -50,9 +50,9 @@ def setitem(target: Traced, index: Any, value: Any, rule: Rule = SETITEM) -> Non
     """``target[index] = value`` (with ADD_AT: ``+= value``, repeated entries counted)."""
     if type(index) not in (int, slice):
         index = plain_index(index)
-    if type(value) in (list, tuple):
+    if type(value) is not Traced:
         value = array(value)
-    elif type(value) is Traced and value.shape and is_called_as("shuffle", 2) and not is_assignment():
+    elif value.shape and is_called_as("shuffle", 2) and not is_assignment():
         raise MutationError("shuffle of a differentiated array of more than one axis would exchange views of rows "
                             "and lose some", "z[...] = z[rng.permutation(len(z))]")
     value = contents(value)
