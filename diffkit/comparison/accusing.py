@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from diffkit.comparison.finding import Finding, Verdict, join, number, places
-from diffkit.comparison.judge import KINK, NOISY, STAIRCASE, Judgement
+from diffkit.comparison.judgement import KINK, NOISY, STAIRCASE, Judgement
 from diffkit.comparison.methods import MISSHAPEN, NUMERIC, RAISED, USER, Witness
 from diffkit.comparison.patterns import name_pattern, name_shape
 from diffkit.comparison.problem import Array, Problem

@@ -20,7 +20,7 @@ import numpy as np
 
 from diffkit.comparison.evidence import FLOOR, Curve, Entries, Evidence, Graph, Level, Line, Profile, Taylor
 from diffkit.comparison.finding import Finding
-from diffkit.comparison.judge import JUMP, KINK, NOISY, STAIRCASE, VERTICAL, Judgement
+from diffkit.comparison.judgement import JUMP, KINK, NOISY, STAIRCASE, VERTICAL, Judgement
 from diffkit.comparison.methods import REFEREE, USER, Witness
 from diffkit.comparison.problem import Array, Problem
 

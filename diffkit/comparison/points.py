@@ -8,7 +8,7 @@ import numpy as np
 
 from diffkit.comparison.accusing import slopes_said
 from diffkit.comparison.finding import Finding, join, listed, number, places
-from diffkit.comparison.judge import JUMP, KINK, NOISY, STAIRCASE, VERTICAL, Judgement
+from diffkit.comparison.judgement import JUMP, KINK, NOISY, STAIRCASE, VERTICAL, Judgement
 from diffkit.comparison.methods import NUMERIC, Witness
 from diffkit.comparison.problem import Array, Problem
 

@@ -15,7 +15,7 @@ from diffkit.blame.kinking import edges
 from diffkit.blame.running import Run, look, source_of
 from diffkit.comparison.evidence import Graph, Operation
 from diffkit.comparison.finding import Finding
-from diffkit.comparison.judge import JUMP, KINK, VERTICAL, Judgement
+from diffkit.comparison.judgement import JUMP, KINK, VERTICAL, Judgement
 from diffkit.comparison.problem import Problem
 from diffkit.comparison.report import abridged
 from diffkit.tape import Node

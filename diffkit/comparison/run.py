@@ -26,7 +26,8 @@ from diffkit.comparison.finding import Finding, Verdict
 from diffkit.comparison.formulas import Formulas, formulas
 from diffkit.comparison.gathering import gather
 from diffkit.comparison.guard import within
-from diffkit.comparison.judge import JUMP, KINK, STAIRCASE, VERTICAL, Judgement, digits, judge
+from diffkit.comparison.judge import judge
+from diffkit.comparison.judgement import JUMP, KINK, STAIRCASE, VERTICAL, Judgement
 from diffkit.comparison.methods import (
     DEFAULT,
     NUMERIC,
@@ -44,6 +45,7 @@ from diffkit.comparison.methods import (
 )
 from diffkit.comparison.problem import NOT_NUMERIC, Array, Function, Problem, copied, pose, same
 from diffkit.comparison.report import abridged, describe_point
+from diffkit.comparison.resolved import digits
 from diffkit.comparison.result import Comparison, Proof, Row
 from diffkit.comparison.shaking import loss_by_rounding
 from diffkit.comparison.stairs import stairs

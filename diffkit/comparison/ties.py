@@ -108,7 +108,8 @@ def _around(problem: Problem, columns: Array, radius: float, samples: int, rng: 
     begun = time.monotonic()
     for number in range(samples):
         now = time.monotonic()
-        if now + (now - begun) / max(number, 1) * (samples - number) > end:
+        # A first sample may be slow by chance: the time that all take is foreseen after a while.
+        if now - begun > _LONGEST / 4 and now + (now - begun) / max(number, 1) * (samples - number) > end:
             raise TimeoutError
         there = x.copy()
         there[columns] += radius * size * rng.uniform(-1, 1, len(columns))

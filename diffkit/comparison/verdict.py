@@ -32,7 +32,7 @@ import numpy as np
 from diffkit.comparison.accusing import disagreement, unusable, wrong_values
 from diffkit.comparison.character import Growth
 from diffkit.comparison.finding import Finding, Verdict, join
-from diffkit.comparison.judge import JUMP, KINK, NOISY, STAIRCASE, VERTICAL, Judgement
+from diffkit.comparison.judgement import JUMP, KINK, NOISY, STAIRCASE, VERTICAL, Judgement
 from diffkit.comparison.methods import USER, Witness
 from diffkit.comparison.points import points
 from diffkit.comparison.problem import Array, Problem

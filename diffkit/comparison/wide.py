@@ -24,7 +24,8 @@ from diffkit.comparison.elsewhere import LONGEST, ONE_CALL, PROBES, computed_bef
 from diffkit.comparison.finding import Finding, Verdict
 from diffkit.comparison.guard import within
 from diffkit.comparison.halving import locate
-from diffkit.comparison.judge import KINK, Judgement, judge
+from diffkit.comparison.judge import judge
+from diffkit.comparison.judgement import KINK, Judgement
 from diffkit.comparison.methods import (
     FAMILIES,
     NUMERIC,

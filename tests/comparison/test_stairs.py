@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import diffkit as dk
-from diffkit.comparison import judge
+from diffkit.comparison import sorts
 from diffkit.comparison import stairs as steps
 from diffkit.comparison.methods import Witness
 from diffkit.comparison.problem import pose
@@ -77,11 +77,11 @@ def test_a_step_a_slope_and_what_was_not_seen_are_three_answers(monkeypatch):
     assert told(np.round, 2.3) == ([[False]], [[False]])
 
 
-@pytest.mark.parametrize("count, word", [(3, "ok"), (25, judge.STAIRCASE)])
+@pytest.mark.parametrize("count, word", [(3, "ok"), (25, sorts.STAIRCASE)])
 def test_stairs_that_were_not_looked_at_keep_their_word(count, word):
     problem = pose(lambda x: np.sum(np.maximum(x[1:], 0)) + x[0], (np.full(count + 1, -3.0),), {}, 0)
     slopes = np.eye(1, count + 1)
     ran = [Witness("reverse", "rules", value=slopes), Witness("central", "numeric", value=slopes, exact=False)]
-    words = np.where(slopes == 0, judge.STAIRCASE, "ok")
-    found = judge._without_saturated(problem, ran, ran[1], None, words)
+    words = np.where(slopes == 0, sorts.STAIRCASE, "ok")
+    found = sorts.without_saturated(problem, ran, ran[1], None, words)
     assert found.tolist() == [["ok"] + [word] * count]
