@@ -4,6 +4,9 @@
 ``relations``  for each row of the table, which entries of an operand an entry of the result reads
 ``pattern``    the pattern of a recorded run, a reader of the tape
 ``colouring``  rows or columns that one sweep can carry together
+``cuts``       what is only selected from inputs and only added up to results, where no sweep need go
+``waists``     small computed values of which many copies are read
+``laying``     how the entries that sweeps find get their places in a matrix
 
 A pattern is structural: it holds for the path that the run took, whatever the values, and may
 name an entry that happens to be zero, but never misses one.

@@ -23,9 +23,10 @@ from diffkit.arguments import Moving
 from diffkit.masked import holds_nan
 from diffkit.rules.indexing import GETITEM
 from diffkit.sparsity import Rows, TooDenseError, fixed
-from diffkit.sparsity.cuts import Cut, cut_of, waists
+from diffkit.sparsity.cuts import Cut, cut_of
 from diffkit.sparsity.laying import Laying
 from diffkit.sparsity.pattern import LIMIT
+from diffkit.sparsity.waists import waists
 from diffkit.tape import Node
 from diffkit.transforms.between import Between, NotBetween, SweepsBetween, pulled_through
 from diffkit.transforms.compressed import sizes_of

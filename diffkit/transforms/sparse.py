@@ -4,7 +4,7 @@ The pattern is read from the tape of one run (``diffkit.sparsity``), rows or col
 coloured, and each colour is one direction of a batched sweep.  For a band of width w this
 is w directions, whatever the size of the matrix.  Directions go through the whole
 program (``compressed``), or from what adds up its results to what gathers its inputs
-(``between``), where that takes few of them.
+(``between``, ``chained``), where that takes less (``choosing``).
 
 ``prepare`` gives pattern and colours for use at other points.  They belong to the path that the
 run took; at another point the function may take another.  So a prepared derivative takes one
@@ -21,22 +21,17 @@ import numpy as np
 
 from diffkit.arguments import Argnums, Moving, split
 from diffkit.errors import InputError, UnsupportedArgumentError, require
-from diffkit.sparsity import Rows, fixed, pattern_of
-from diffkit.sparsity.cuts import cut_of
+from diffkit.sparsity import fixed
 from diffkit.traced import is_traced
-from diffkit.transforms.between import Between, NotBetween, SweepsBetween, between_of
-from diffkit.transforms.chained import Chain, SweepsChained, chain_of
-from diffkit.transforms.compressed import WholeSweeps, sizes_of
+from diffkit.transforms.between import NotBetween
+from diffkit.transforms.choosing import chosen
+from diffkit.transforms.compressed import WholeSweeps
 from diffkit.transforms.gradient import grad
 from diffkit.transforms.products import Linearized
 from diffkit.transforms.running import Function, name_of, zero_of
 
-Sweeps = WholeSweeps | SweepsBetween | SweepsChained
-
 #: How far, relative to the sizes in its row, a prepared matrix may be from the function in a random direction.
 _AGREES = 1e-6
-#: So few directions are taken as they are: to look for fewer costs more.
-_FEW = 4
 
 
 class SparseDerivative:
@@ -78,57 +73,13 @@ class SparseDerivative:
                                  "ones", "the real and imaginary parts as arrays of their own")
         self.leaf_shapes = [tuple(leaf.shape) for leaf in moving.leaves]
         self.out_shapes = [tuple(out.shape) for out in outs]
-        self.sweeps = self._fewest(run)
+        self.pattern, self.sweeps = chosen(run, self.symmetric, self.method, self.leaf_shapes, self.out_shapes)
         self.shape = self.pattern.count, self.pattern.width
         self.rows, self.columns = fixed(self.pattern.numbers), self.pattern.indices
         self.colours, self.count = self.sweeps.colours, self.sweeps.count
         self.by_rows = self.sweeps.by_rows
         self.between = type(self.sweeps) is not WholeSweeps
         return self
-
-    def _fewest(self, run: Linearized) -> Sweeps:
-        """Find the pattern, and the sweeps that take least."""
-        out_sizes, width = sizes_of(self.out_shapes), sum(sizes_of(self.leaf_shapes))
-        cut = None if self.method == "forward" else cut_of(run.nodes, run.wanted, run.marks)
-        between = between_of(run, cut, out_sizes, width) if cut is not None and cut.gathers else None
-        if between is not None:
-            pattern = between.pattern
-        else:
-            pattern = pattern_of(run.nodes, run.wanted, run.marks, self.out_shapes)
-        pattern = pattern.union(pattern.transposed()) if self.symmetric else pattern
-        self.pattern = Rows(fixed(pattern.starts), fixed(pattern.indices), pattern.width)
-        work = sum(sizes_of([node.shape for node in run.nodes if node.shape is not None]))
-        if between is not None and not self.symmetric and self._takes_less(between, self._at_least(), work):
-            return between.sweeps(self.pattern)
-        whole = self._whole()
-        if between is None and whole.count > _FEW:  # slices alone: most are bands
-            between = between_of(run, cut, out_sizes, width)
-        if between is not None and self._takes_less(between, whole.count, work):
-            return between.sweeps(self.pattern)
-        if whole.count > _FEW and self.method != "forward":
-            chain = chain_of(run, out_sizes, width)
-            if chain is not None and self._takes_less(chain, whole.count, work):
-                return chain.sweeps(self.pattern)
-        return whole
-
-    def _at_least(self) -> int:
-        """Colours that whole sweeps take at least."""
-        columns = int(self.pattern.lengths.max(initial=0))
-        rows = int(np.bincount(self.pattern.indices).max(initial=0))
-        return rows if self.method == "reverse" else min(rows, columns)
-
-    def _takes_less(self, found: Between | Chain, count: int, work: int) -> bool:
-        """Whether sweeps between, and the laying, take less than whole ones; a pull takes up to two pushes' time.
-
-        ``work`` is the number of entries that f computes.
-        """
-        def takes(at_least: bool) -> int:
-            return found.swept(work, at_least) * (1 if self.method == "reverse" else 2) + found.size
-
-        return takes(True) < count * work and takes(False) < count * work
-
-    def _whole(self) -> WholeSweeps:
-        return WholeSweeps(self.pattern, self.symmetric, self.method, self.leaf_shapes, self.out_shapes)
 
     # --- values ----------------------------------------------------------------------------------------
     def values(self, *args: Any, **kwargs: Any) -> Any:
@@ -145,7 +96,8 @@ class SparseDerivative:
         try:
             return self.sweeps.entries(self.f, moving, kwargs, run)
         except NotBetween:
-            return self._whole().entries(self.f, moving, kwargs, run)
+            whole = WholeSweeps(self.pattern, self.symmetric, self.method, self.leaf_shapes, self.out_shapes)
+            return whole.entries(self.f, moving, kwargs, run)
 
     def matrix(self, values: Any) -> Any:
         """The matrix with these entries."""

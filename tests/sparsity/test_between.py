@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import diffkit as dk
-from diffkit.sparsity import cuts
+from diffkit.sparsity import waists
 from diffkit.sparsity.laying import Laying
-from diffkit.transforms import between, chained, sparse
+from diffkit.transforms import between, chained, choosing, compressed
 
 
 def columns_by_complex_step(f, x):
@@ -93,7 +93,7 @@ def test_random_programs_have_the_jacobian_of_the_complex_step(seed, method):
         expected = columns_by_complex_step(f, x)
         assert np.allclose(found.toarray(), expected, rtol=1e-12, atol=1e-13)
     # The same entries whichever sweeps find them, and what is swept is cut where that takes fewer of them.
-    whole = sparse.WholeSweeps(prepared.pattern, False, method, prepared.leaf_shapes, prepared.out_shapes)
+    whole = compressed.WholeSweeps(prepared.pattern, False, method, prepared.leaf_shapes, prepared.out_shapes)
     assert np.array_equal(prepared.pattern.indices, prepared.columns) and prepared.count <= whole.count
 
 
@@ -102,9 +102,9 @@ def test_random_programs_have_the_jacobian_of_the_complex_step(seed, method):
 def test_random_programs_cut_at_their_waists(seed):
     f = program(seed)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(cuts, "SPREAD", 1)
-        patched.setattr(sparse, "_FEW", -1)
-        patched.setattr(sparse.SparseDerivative, "_takes_less", lambda self, found, *_: type(found) is chained.Chain)
+        patched.setattr(waists, "SPREAD", 1)
+        patched.setattr(choosing, "FEW", -1)
+        patched.setattr(choosing.Price, "is_less", lambda self, found, *_: type(found) is chained.Chain)
         prepared = dk.sparse_jacobian(f).prepare(point(seed))
         compiled = dk.compile(prepared.values)
         for x in (point(seed), point(seed + 1)):
@@ -323,7 +323,7 @@ def test_slopes_of_a_waist_are_infinite_where_nothing_reads_them():
 
     x = np.random.default_rng(8).uniform(1, 2, 40)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sparse.SparseDerivative, "_takes_less", lambda self, found, *_: type(found) is chained.Chain)
+        patched.setattr(choosing.Price, "is_less", lambda self, found, *_: type(found) is chained.Chain)
         prepared = dk.sparse_jacobian(f).prepare(x)
     assert type(prepared.sweeps) is chained.SweepsChained
     x[::3] = 0
