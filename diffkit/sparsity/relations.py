@@ -173,7 +173,7 @@ def _counted(read: Read) -> Relation:
 
 
 @_register("inv", "cofactors", "det", "slogdet", "cholesky", "eigh", "eigvalsh", "eig", "eigvals", "svd", "svdvals",
-           "qr", "pinv")
+           "qr", "qr_complement", "pinv")
 def _stacked(read: Read) -> Relation | None:
     """All of one matrix of the stack."""
     stack = read.shape[:-2]
