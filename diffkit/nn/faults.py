@@ -34,7 +34,7 @@ def check_same_shape(owner: str, pred: Any, target: Any, name: str = "target") -
 def _is_outside(labels: Any, classes: int) -> bool:
     if type(labels) is np.ndarray:
         # Read as unsigned, a negative label is a huge one: one pass finds both faults.
-        return bool(labels.view(f"u{labels.itemsize}").max() >= classes)
+        return bool(np.maximum.reduce(labels.view(f"u{labels.itemsize}"), axis=None) >= classes)
     return bool(((labels < 0) | (labels >= classes)).any())
 
 

@@ -130,17 +130,18 @@ class MLP:
                              "x transposed; a single feature: x.reshape(-1, 1)")
         drops = training and self.dropout > 0
         generator = np.random.default_rng(rng) if drops and rng is not None else None
+        sizes, activation = self.sizes, self.activation
         for index, layer in enumerate(params):
             weight, bias = layer["W"], layer["b"]
             shape = weight.shape
-            if shape != self.sizes[index:index + 2] or bias.shape != shape[1:]:
+            if shape != sizes[index:index + 2] or bias.shape != shape[1:]:
                 where = f"params[{index}]"
                 raise ShapeError(f'{where}["W"] has shape {weight.shape}, {where}["b"] {bias.shape}',
                                  f"{self.sizes[index:index + 2]} and {self.sizes[index + 1:index + 2]}",
                                  "params of another network")
             x = x @ weight + bias
-            if index < len(self.activation):
-                x = _function(self.activation[index])(x)
+            if index < len(activation):
+                x = _function(activation[index])(x)
                 if drops:
                     x = dropout(x, self.dropout, generator)
         return x if self.output is None else _function(self.output)(x)

@@ -42,12 +42,13 @@ def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
         return np.nonzero(condition)
     if x is None or y is None:
         raise ValueError("either both or neither of x and y should be given")
-    return WHERE(_entries(condition), _entries(x), _entries(y))
+    return WHERE(condition if type(condition) in _ENTRIES else _entries(condition),
+                 x if type(x) in _ENTRIES else _entries(x), y if type(y) in _ENTRIES else _entries(y))
 
 
 def _entries(value: Any) -> Any:
     """Python's numbers stay as they are: they have no precision of their own."""
-    return value if type(value) in _ENTRIES or hasattr(value, "dtype") else as_array(value)
+    return value if type(value) in _NUMBERS or hasattr(value, "dtype") else as_array(value)
 
 
 @answers(np.select)

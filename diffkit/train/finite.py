@@ -20,6 +20,7 @@ from diffkit.train.minibatches import Rows
 __all__ = ["diverged", "leaves_of", "norm_of"]
 
 _ndarray = np.ndarray
+_ARRAYS = frozenset([_ndarray])
 
 
 def leaves_of(container: Any) -> list[Any]:
@@ -29,13 +30,10 @@ def leaves_of(container: Any) -> list[Any]:
         return [container]
     if kind is not dict and kind is not list and kind is not tuple:
         return tree.flatten(container)[0]
-    leaves: list[Any] = []
-    for child in container.values() if kind is dict else container:
-        if type(child) is _ndarray:
-            leaves.append(child)
-        else:
-            leaves += leaves_of(child)
-    return leaves
+    children = container.values() if kind is dict else container
+    if _ARRAYS.issuperset(map(type, children)):
+        return list(children)
+    return [leaf for child in children for leaf in leaves_of(child)]
 
 
 def norm_of(grads: Any) -> float:
