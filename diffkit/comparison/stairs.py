@@ -18,6 +18,8 @@ from diffkit.comparison.problem import Array, Problem
 
 _DISTANCES = (0.11, -0.13, 0.37, -0.41, 1.3, -1.7, 4.3, -5.3)
 _MOST, _HALVINGS, _BESIDE, _LONGEST = 24, 12, 1e-3, 1.0
+#: A share of f below which a change is rounding, in units of its eps.
+_ROUNDING = 256.0
 
 
 def stairs(problem: Problem, zero: Array) -> tuple[Array, Array]:
@@ -34,7 +36,7 @@ def stairs(problem: Problem, zero: Array) -> tuple[Array, Array]:
         warnings.simplefilter("ignore")
         for column in columns:
             line = _line(problem, int(column), zero[:, column])
-            steps = _steps(line, float(problem.point[column]))
+            steps = _steps(line, float(problem.point[column]), _ROUNDING * problem.epsilon)
             if steps is not None:
                 found[zero[:, column], column] = steps
                 smooth[zero[:, column], column] = np.logical_not(steps)
@@ -52,7 +54,7 @@ def _line(problem: Problem, column: int, rows: Array) -> Callable[[float], Array
     return at
 
 
-def _steps(line: Callable[[float], Array | None], x: float) -> Array | bool | None:
+def _steps(line: Callable[[float], Array | None], x: float, rounding: float) -> Array | bool | None:
     """Which results move in steps; None where that was not seen."""
     here, seen = line(x), False
     if here is None:
@@ -60,26 +62,32 @@ def _steps(line: Callable[[float], Array | None], x: float) -> Array | bool | No
     for distance in sorted({d * size for d in _DISTANCES for size in (abs(x), 1.0) if size}, key=abs):
         there = line(x + distance)
         seen |= there is not None
-        if there is not None and not np.array_equal(there, here):
-            step = _is_a_step(line, x, here, x + distance)
-            return (there != here) if step else step
+        if there is not None and _differ(there, here, rounding).any():
+            step = _is_a_step(line, x, here, x + distance, rounding)
+            return _differ(there, here, rounding) if step else step
     return False if seen else None
 
 
-def _is_a_step(line: Callable[[float], Array | None], near: float, here: Array, far: float) -> bool | None:
+def _differ(one: Array, other: Array, rounding: float) -> Array:
+    """Where two values differ by more than rounding: what f does not depend on may still move its last digits."""
+    return np.asarray(np.abs(one - other) > rounding * np.maximum(np.abs(one), np.abs(other)))
+
+
+def _is_a_step(line: Callable[[float], Array | None], near: float, here: Array, far: float,
+               rounding: float) -> bool | None:
     """Whether f gets from its value at ``near`` to the one at ``far`` through flat pieces; None if not seen."""
     for _ in range(_HALVINGS):
         middle = (near + far) / 2
         value = line(middle)
         if value is None:
             return None
-        if np.array_equal(value, here):
+        if not _differ(value, here, rounding).any():
             near = middle
             continue
         beside = [line(middle + sign * _BESIDE * (far - near)) for sign in (-1, 1)]
         if any(side is None for side in beside):
             return None
-        if any(not np.array_equal(side, value) for side in beside if side is not None):
+        if any(_differ(side, value, rounding).any() for side in beside if side is not None):
             return False
         far = middle
     return True

@@ -95,3 +95,17 @@ def test_the_noise_of_a_candidate_is_no_rounding():
     noisy = lambda x: 2 * x * (1 + 0.01 * rng.normal())
     result = dk.compare(lambda x: np.sum(x**2), np.array([1.0, -1.0]), methods=("reverse", noisy))
     assert result.agree is False and "not deterministic" in result.row("<lambda>").note
+
+
+def test_a_bias_before_a_normalisation_moves_nothing_and_is_no_staircase():
+    """f is constant in it, up to rounding that differences take for steps."""
+    rows, target = RNG.normal(size=(12, 3)), RNG.normal(size=(12, 4))
+    params = {"W": RNG.normal(size=(3, 4)), "b": RNG.normal(size=4)}
+
+    def normalised(p):
+        z = rows @ p["W"] + p["b"]
+        y = (z - np.mean(z, axis=0)) / np.sqrt(np.var(z, axis=0) + 1e-5)
+        return np.mean((np.tanh(y) - target) ** 2)
+
+    result = dk.compare(normalised, params, methods=("forward", "reverse"))
+    assert result.agree is True, result.verdict
