@@ -50,6 +50,8 @@ def _answered(original: Any) -> Any:
     """What stands here for one of NumPy's names."""
     if isinstance(original, types.ModuleType):
         return _Names(original)
+    if original is numpy.block:  # its lists say where arrays stand, and it looks into them itself
+        return original
     is_function = callable(original) and not isinstance(original, (type, numpy.ufunc))
     return lister(original) if is_function and hasattr(original, "__name__") else original
 

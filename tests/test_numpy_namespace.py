@@ -67,3 +67,26 @@ def test_traced_answers_without_the_replacing(monkeypatch, method):
 
     assert numpy.allclose(dk.grad(watched, method=method)(numpy.array([1.5, 0.7])), EXPECTED, rtol=1e-14)
     assert seen and all(seen)
+
+
+@pytest.mark.parametrize("call", [
+    lambda np, x: np.block([[x, x], [2 * x, x]]), lambda np, x: np.block([x, x]),
+    lambda np, x: np.block([[x, x], [np.ones((1, 4))]]), lambda np, x: np.hstack([x, x[:, :1]]),
+    lambda np, x: np.concatenate([x[0], [1.0, 2.0, x[0, 0]]]), lambda np, x: np.vstack([[x[0, 0], 1.0], x]),
+    lambda np, x: np.column_stack([x[0], x]), lambda np, x: np.dstack([x, x[:, :, None]]),
+    lambda np, x: np.stack([x, [[1.0, x[0, 0]], [2.0, 3.0]]]), lambda np, x: np.linalg.multi_dot([x[:1], x, x]),
+    lambda np, x: np.select([x > 1, x > 2], [x, x[0]], 5.0), lambda np, x: np.choose([0, 1], [x[0], 7.0]),
+    lambda np, x: x[0][np.lexsort((x[0], x[1]))], lambda np, x: np.append(x[0], [x[1, 1], 3.0])], ids=range(14))
+@pytest.mark.parametrize("method", ["reverse", "forward"])
+def test_lists_of_arrays_are_not_one_array(call, method):
+    """They may have different shapes, and to ``block`` a list says where its arrays stand."""
+    x, weights = numpy.arange(1.1, 5.0).reshape(2, 2), numpy.sin(numpy.arange(1.0, 40.0))
+    expected = call(numpy, x)
+
+    def weighed(np, x):
+        return np.sum(np.reshape(call(np, x), (-1,)) * weights[:expected.size])
+
+    numpy.testing.assert_array_equal(dk.vjp(lambda x: call(np, x), x)[0], expected)
+    slopes = [(weighed(numpy, x + unit) - weighed(numpy, x - unit)) / 2e-5
+              for unit in numpy.eye(4).reshape(4, 2, 2) * 1e-5]
+    numpy.testing.assert_allclose(dk.grad(lambda x: weighed(np, x), method=method)(x).reshape(-1), slopes, rtol=1e-8)

@@ -194,6 +194,15 @@ def _dispatched(original: Any, *args: Any, **kwargs: Any) -> Any:
     return original(*args, **kwargs)
 
 
+def _item_by_item(original: Any, *args: Any, **kwargs: Any) -> Any:
+    """The same of a function of lists of arrays (``hstack``, ``select``), whose shapes may differ."""
+    def packed(arg: Any) -> Any:
+        if type(arg) is Traced or not holds_traced(arg):
+            return arg
+        return [pack(item) if type(item) is not Traced and holds_traced(item) else item for item in arg]
+    return original(*map(packed, args), **{name: packed(arg) for name, arg in kwargs.items()})
+
+
 def _no_derivative(original: Any, *args: Any, **kwargs: Any) -> Any:
     raise LostDerivativeError(f"np.{original.__name__} of a differentiated value would lose its derivative",
                               "plain numbers there: dk.value(x), or a shape")
@@ -231,6 +240,8 @@ def creator(original: Any) -> Callable[..., Any]:
 
 def lister(original: Any) -> Callable[..., Any]:
     """A function of NumPy's that takes lists without asking what is in them."""
+    answer = _item_by_item if original in _OF_LISTS else _dispatched
+
     @functools.wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
         for arg in (*args, *kwargs.values()) if kwargs else args:
@@ -239,7 +250,7 @@ def lister(original: Any) -> Callable[..., Any]:
         else:  # what is traced will be asked
             return original(*args, **kwargs)
         if is_running() and (holds_traced(args) or holds_traced(tuple(kwargs.values()))):
-            return _dispatched(original, *args, **kwargs)
+            return answer(original, *args, **kwargs)
         return original(*args, **kwargs)
 
     return call
@@ -259,6 +270,9 @@ LIKES.update({func: _like_dispatched(func) for func in (np.zeros_like, np.ones_l
 
 # --- what is replaced while a transform runs ----------------------------------------------------
 
+#: Functions of lists of arrays.
+_OF_LISTS = (np.concatenate, np.stack, np.hstack, np.vstack, np.dstack, np.column_stack, np.select, np.choose,
+             np.linalg.multi_dot)
 #: NumPy's functions that take a list without asking what is in it.
 LISTERS = ("sum", "mean", "std", "var", "max", "min", "prod", "dot", "median", "cumsum", "outer")
 CREATORS: tuple[str, ...] = tuple(_ANSWERS)
