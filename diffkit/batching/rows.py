@@ -61,7 +61,7 @@ def _like(call: Call) -> Any:
 
 
 @batches("inv", "cofactors", "second_cofactors", "det", "slogdet", "cholesky", "eigh", "eigvalsh", "eig", "eigvals",
-         "svd", "svdvals", "qr", "logaddexp_reduce", "logaddexp2_reduce")
+         "svd", "svdvals", "qr", "qr_complement", "logaddexp_reduce", "logaddexp2_reduce")
 def _stacked(call: Call) -> Any:
     """The core axes are the last ones, and the operands' stacks are equal."""
     return call.rule.call(*call.leads(), **call.params)

@@ -293,15 +293,43 @@ QR = general(lambda a: tuple(np.linalg.qr(a)), name="qr", outputs=2, jvp=_qr_jvp
 _QRResult = type(np.linalg.qr(np.eye(1)))
 
 
+def _complement_jvp(y: Any, args: Any, tangents: Any) -> Any:
+    moved = -adjoint(_left_inverse(args[0])) @ adjoint(tangents[0]) @ y
+    if y.shape[-1] > 1 or y.dtype.kind == "c":  # columns turn against each other as LAPACK likes: ask reverse mode
+        vectors_lost[0] += 1
+        moved = np.nan * moved
+    return moved
+
+
+def _complement_vjp(g: Any, y: Any, args: Any) -> Any:
+    _check_gauge("np.linalg.qr with mode='complete', whose added columns are an arbitrary basis,", swap(y) @ g)
+    return (-_conjugate(y) @ adjoint(g) @ swap(_left_inverse(args[0])),)
+
+
+def _left_inverse(a: Any) -> Any:
+    q, r = QR(a)
+    return _leading_inverse(r, a.shape[-1]) @ adjoint(q)
+
+
+# The columns of Q beyond those of a tall A: Y^H A = 0, so that  A^+^H A^H dY = -A^+^H dA^H Y,  and Y turns within
+# itself as LAPACK likes.
+COMPLEMENT = general(lambda a: np.linalg.qr(a, "complete")[0][..., a.shape[-1]:], name="qr_complement",
+                     jvp=_complement_jvp, vjp=_complement_vjp)
+
+
 @answers(np.linalg.qr)
 def qr(a: Any, mode: str = "reduced") -> Any:
     """Orthonormal columns and a triangular factor."""
     a = as_array(a)
     if mode not in ("reduced", "r", "complete", "raw"):
         np.linalg.qr(np.eye(1), mode)  # type: ignore[call-overload]  # NumPy's own error
-    if mode not in ("reduced", "r", "complete") or (mode == "complete" and a.shape[-2] > a.shape[-1]):
-        raise refuse(f"np.linalg.qr with mode={mode!r}", 'mode="reduced": the added columns are an arbitrary basis')
+    if mode == "raw":
+        raise refuse("np.linalg.qr with mode='raw'", 'mode="reduced"')
     q, r = QR(a)
+    rows, columns = a.shape[-2:]
+    if mode == "complete" and rows > columns:
+        q = np.concatenate([q, COMPLEMENT(a)], axis=-1)
+        r = np.concatenate([r, np.zeros((*a.shape[:-2], rows - columns, columns), r.dtype)], axis=-2)
     return r if mode == "r" else _QRResult(q, r)
 
 

@@ -346,6 +346,42 @@ def test_invariants_of_arbitrary_bases():
     assert abs(dk.jvp(f, (TALL,), (t,))[1] - dk.jvp(same, (TALL,), (t,))[1]) < 1e-12
 
 
+def test_the_added_columns_of_a_complete_qr():
+    """They span what is orthogonal to A: Q2 Q2^H = 1 - A A^+ whatever basis LAPACK takes, of one column or more."""
+    for a, more in ((TALL, 0), (rng.normal(size=(3, 2)), 0), (TALL + 1j * rng.normal(size=TALL.shape), 1j)):
+        n, k = a.shape
+        weights = rng.normal(size=(n, n)) + more * rng.normal(size=(n, n))
+
+        def f(a, k=k, weights=weights):
+            q, r = L.qr(a, "complete")
+            assert q.shape == (len(a), len(a)) and r.shape == a.shape
+            return np.sum(np.real(weights * (q[:, k:] @ np.conjugate(q[:, k:]).T))) + np.sum(np.abs(r) ** 2)
+
+        def same(a, n=n, weights=weights):
+            adjoint = np.conjugate(a).T
+            return np.sum(np.real(weights * (np.eye(n) - a @ L.inv(adjoint @ a) @ adjoint))) + np.sum(np.abs(a) ** 2)
+
+        t = rng.normal(size=a.shape) + more * rng.normal(size=a.shape)
+        assert np.allclose(dk.grad(f)(a), dk.grad(same)(a), atol=1e-12)
+        assert abs(dk.jvp(f, (a,), (t,))[1] - dk.jvp(same, (a,), (t,))[1]) < 1e-12
+        if not more:
+            assert np.allclose(dk.hessian(f)(a), dk.hessian(same)(a), atol=1e-10)
+    for method in ("reverse", "forward"):
+        with pytest.raises(DegenerateError, match="added columns"):
+            dk.grad(lambda a: L.qr(a, "complete")[0][0, 2], method=method)(TALL)
+        with pytest.raises(DegenerateError, match="raw"):
+            dk.grad(lambda a: np.sum(L.qr(a, "raw")[0]), method=method)(TALL)
+        with pytest.raises(DegenerateError, match="dependent"):
+            dk.grad(lambda a: np.sum(L.qr(a, "complete")[0][:, 1:] ** 2), method=method)(np.ones((3, 2)))
+    one = rng.normal(size=(3, 2))  # a single column is determined but for its sign
+    h = 1e-6
+    for i, j in np.ndindex(one.shape):
+        e = np.zeros((3, 2))
+        e[i, j] = h
+        slope = (L.qr(one + e, "complete")[0][:, 2] - L.qr(one - e, "complete")[0][:, 2]) / (2 * h)
+        assert np.allclose(dk.jacobian(lambda a: L.qr(a, "complete")[0][:, 2])(one)[:, i, j], slope, atol=1e-8)
+
+
 def test_singular_values_at_zero():
     """A singular value 0 is a kink: the nuclear norm's minimum-norm subgradient is u v^T."""
     u, v = np.array([0.6, 0.8]), np.array([0.8, -0.6])

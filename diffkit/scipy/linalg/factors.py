@@ -136,9 +136,6 @@ def qr(a: Any, overwrite_a: bool = False, lwork: Any = None, mode: str = "full",
     if mode not in ("full", "r", "economic"):
         raise UnsupportedArgumentError(f"scipy.linalg.qr with mode={mode!r} is not differentiated",
                                        "mode='full', 'economic' or 'r'")
-    if mode == "full" and a.shape[0] > a.shape[1]:
-        raise UnsupportedArgumentError("scipy.linalg.qr with mode='full' of a tall matrix is not differentiated: the "
-                                       "added columns are an arbitrary basis", "mode='economic'")
     order = original.qr(primal(a), mode="r", pivoting=True)[-1] if pivoting else None
     if order is not None:
         a = a[:, order]
@@ -147,7 +144,7 @@ def qr(a: Any, overwrite_a: bool = False, lwork: Any = None, mode: str = "full",
         r: Any = np.linalg.qr(a, "r")
         found: tuple[Any, ...] = (np.concatenate([r, np.zeros((a.shape[0] - r.shape[0], r.shape[1]))]),)
     else:
-        found = tuple(np.linalg.qr(a))
+        found = tuple(np.linalg.qr(a, "complete" if mode == "full" else "reduced"))
     return (*found, order) if pivoting else found
 
 
