@@ -41,9 +41,8 @@ from diffkit.buffers.running import (
     ORIGINALS,
     REPLACED,
     VECTORIZE,
-    enter,
+    inside,
     is_running,
-    leave,
     plainly,
     with_originals,
 )
@@ -79,16 +78,13 @@ def run(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     has no handles left in it.  A refusal that NumPy or SciPy wrapped in an error of its own ("setting an
     array element with a sequence", a SystemError) comes out as itself.
     """
-    enter()
     try:
-        result = f(*args, **kwargs)
+        result = inside(f, args, kwargs)
     except Exception as error:
         if isinstance(error, ValueError):
             raise_explained(error)
         raise_refusal_behind(error)
         raise
-    finally:
-        leave()
     return settle(result)
 
 

@@ -2,9 +2,10 @@
 
 Creation has no protocol: ``np.zeros(n)`` and ``np.array([t, 1.0])`` never ask a traced
 value.  So while a transform runs the user's function, attributes of the numpy module are
-replaced (``REPLACED``), and put back when the last run ends, in
-``finally``.  Other threads see the replacements too; these ask ``is_running`` first and
-are NumPy's own functions wherever no run is on the stack.
+replaced (``REPLACED``), and put back when the last run ends: in a ``finally`` inside another
+one, because Ctrl-C may come in the middle of the first.  Other threads see the replacements
+too; these ask ``is_running`` first and are NumPy's own functions wherever no run is on the
+stack.
 """
 
 from __future__ import annotations
@@ -38,30 +39,35 @@ def is_running() -> bool:
     return _thread() in _depths
 
 
-def enter() -> None:
-    """A transform starts to run a function of the user's."""
+def inside(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``f(*args, **kwargs)``, a function of the user's, with ``is_running()`` true."""
     thread = _thread()
-    depth = _depths.get(thread)
-    if depth is not None:
-        _depths[thread] = depth + 1
-        return
-    with _lock:
-        if not _depths:
-            _put(REPLACED, 0)
-        _depths[thread] = 1
+    before = _depths.get(thread)
+    try:
+        try:
+            _set(thread, 1 if before is None else before + 1)
+            return f(*args, **kwargs)
+        finally:
+            _set(thread, before)
+    finally:
+        if _depths.get(thread) != before:
+            _set(thread, before)
 
 
-def leave() -> None:
-    """The function has returned or raised."""
-    thread = _thread()
-    depth = _depths[thread]
-    if depth > 1:
-        _depths[thread] = depth - 1
+def _set(thread: int, depth: int | None) -> None:
+    """How many runs are on a thread's stack; NumPy's names go with the first and the last of all."""
+    if depth is not None and thread in _depths:
+        _depths[thread] = depth
         return
     with _lock:
-        del _depths[thread]
-        if not _depths:
-            _put(ORIGINALS, 1)
+        if depth is None:
+            if _depths.keys() <= {thread}:
+                _put(ORIGINALS, 1)
+            _depths.pop(thread, None)  # last: an interrupted call shows, and is made again
+        else:
+            if not _depths:
+                _put(REPLACED, 0)
+            _depths[thread] = depth
 
 
 def with_originals(f: Callable[[], None]) -> None:
@@ -88,10 +94,8 @@ def plainly(f: Callable[..., Any], *args: Any) -> Any:
     depth = _depths.get(thread)
     if depth is None:
         return f(*args)
-    _depths[thread] = 1
-    leave()
     try:
+        _set(thread, None)
         return f(*args)
     finally:
-        enter()
-        _depths[thread] = depth
+        _set(thread, depth)
