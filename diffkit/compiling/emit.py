@@ -168,8 +168,9 @@ class Emitter(Steps):
 
 
 def _holds_all(view: Item, owner: Item) -> bool:
-    """Whether a view keeps no more memory than a copy would take."""
-    return bool(view.value.nbytes == owner.value.nbytes)
+    """Whether a view is all of its owner's memory, each entry once, so that a copy would be no different."""
+    flags = view.value.flags
+    return bool(view.value.nbytes == owner.value.nbytes and flags.forc and flags.writeable)
 
 
 def _nan_sum(value: Any) -> Any:

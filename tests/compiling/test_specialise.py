@@ -208,6 +208,21 @@ def test_results_are_the_callers_own():
     assert [a[0].max() for a in c(x)] == [e[0].max() for e in expected]
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("f", [
+    lambda x: np.broadcast_to((x * 2)[0], (2, 2)), lambda x: np.broadcast_to((x * 2)[:1], (4, 2))[::2],
+    lambda x: np.broadcast_to(x * 2, (2, 2)), lambda x: np.reshape(x * 2, (4,)), lambda x: (x * 2).T,
+])
+def test_views_of_fresh_memory_can_be_written_to(f, backend):
+    compiled = dk.compile(f, backend=backend)
+    x = np.arange(4.0).reshape(2, 2)
+    for _ in range(3):
+        found = compiled(x)
+        assert np.array_equal(found, f(x))
+        found[...] = np.arange(4.0).reshape(found.shape)  # each entry has a place of its own
+        assert np.array_equal(found, np.arange(4.0).reshape(found.shape))
+
+
 def test_memory_order_is_part_of_the_signature():
     def f(x):
         return np.ravel(x, order="K") * 1.5, x.T @ x, np.sum(x, axis=0)
