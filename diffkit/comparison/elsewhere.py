@@ -21,7 +21,8 @@ from diffkit.comparison.finding import Finding, number
 from diffkit.comparison.guard import within
 from diffkit.comparison.judge import judge
 from diffkit.comparison.methods import USER, Witness, witness
-from diffkit.comparison.problem import Array, Problem, pose
+from diffkit.comparison.posing import pose
+from diffkit.comparison.problem import Array, Problem
 from diffkit.comparison.shaking import loss_by_rounding
 from diffkit.comparison.tolerance import agree_closely
 from diffkit.comparison.tracing import traced_run

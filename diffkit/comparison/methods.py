@@ -30,8 +30,9 @@ from typing import Any
 import numpy as np
 
 from diffkit import tree
+from diffkit.comparison.copies import Counted
 from diffkit.comparison.guard import Overtime, within
-from diffkit.comparison.problem import Array, Counted, Function, Problem
+from diffkit.comparison.problem import Array, Function, Problem
 from diffkit.errors import ComparisonError, DiffkitError, NumericError, ShapeError
 
 RULES, SYMBOLIC, NUMERIC, REFEREE, USER = "rules", "symbolic", "numeric", "referee", "user"

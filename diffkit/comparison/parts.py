@@ -23,8 +23,9 @@ import numpy as np
 from diffkit import tree
 from diffkit.arguments import split
 from diffkit.comparison.bundles import Direction
+from diffkit.comparison.copies import copied
 from diffkit.comparison.methods import Witness
-from diffkit.comparison.problem import Array, Problem, copied
+from diffkit.comparison.problem import Array, Problem
 
 #: Beyond its claim, by how much of the slope the imaginary axis may differ from i times the real one.
 _CLOSE = 1e-6

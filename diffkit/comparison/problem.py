@@ -1,19 +1,14 @@
 """The question that is put to every method: f, a point, and what moves.
 
-A ``Problem`` calls f once as it is (f's own exception reaches the caller), looks at what
-came back, calls it again to see whether it answers the same, and notes whether it wrote
-to its arguments.  From then on every derivative is one matrix: a row for each entry of
-the result, a column for each entry of the moving arguments, whatever containers they
-live in; ``matrix`` and ``blocks`` translate, ``names`` say how a user would write an entry.
+Every derivative is one matrix: a row for each entry of the result, a column for each entry of the moving
+arguments, whatever containers they live in; ``matrix`` and ``blocks`` translate, and names say how a user would
+write an entry.  ``posing`` makes a problem by calling f.
 """
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import functools
-import time
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,58 +16,11 @@ import numpy as np
 
 from diffkit import tree
 from diffkit.arguments import Argnums, Moving, argument_names, split
-from diffkit.errors import InputError, ShapeError
+from diffkit.comparison.copies import copied
+from diffkit.errors import ShapeError
 
 Function = Callable[..., Any]
 Array = Any
-
-#: A problem that can't be compared is refused by one of these words.
-NOT_NUMERIC, NOT_FLOATING, NOT_FINITE, EMPTY = "not numeric", "not floating", "not finite", "empty"
-
-
-class Counted:
-    """f with a count of its calls, passing for f itself (name, signature)."""
-
-    def __init__(self, f: Function) -> None:
-        self.f = f
-        self.count = 0
-        functools.update_wrapper(self, f)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self.count += 1
-        return self.f(*args, **kwargs)
-
-
-def copied(value: Any) -> Any:
-    """A deep copy of arguments: arrays and containers always, other objects where they can be."""
-    return tree.map(_copy_leaf, value)
-
-
-def _copy_leaf(leaf: Any) -> Any:
-    if isinstance(leaf, np.ndarray):
-        return leaf.copy()
-    try:
-        return copy.deepcopy(leaf)
-    except Exception:  # modules, locks, open files: shared, as in the caller's own call
-        return leaf
-
-
-def same(left: Any, right: Any) -> bool:
-    """Whether two results or arguments are equal, NaN being equal to NaN."""
-    a, structure = tree.flatten(left)
-    b, other = tree.flatten(right)
-    return structure == other and all(_same_leaf(x, y) for x, y in zip(a, b))
-
-
-def _same_leaf(x: Any, y: Any) -> bool:
-    if x is y:
-        return True
-    if isinstance(x, (np.ndarray, np.generic, int, float, complex)):
-        x, y = np.asarray(x), np.asarray(y)
-        return x.shape == y.shape and x.dtype == y.dtype and np.array_equal(x, y, equal_nan=x.dtype.kind in "fc")
-    if isinstance(x, str):
-        return bool(x == y)
-    return type(x) is type(y)  # other objects have no reliable equality
 
 
 @dataclasses.dataclass
@@ -310,79 +258,3 @@ def _raise_leaf(leaf: Any) -> Any:
     if kind == "c" and leaf.dtype.itemsize < 16:
         return leaf.astype(np.complex128)
     return leaf
-
-
-def pose(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums) -> Problem:
-    """Ask f once, plainly, and once more; f's own exception is the caller's.
-
-    Raises InputError or ArgnumsError when nothing can move.
-    """
-    if not callable(f):
-        raise TypeError(f"f is {f!r}, which can't be called")
-    moving = split(args, argnums, f)
-    given, options = copied(args), copied(kwargs)
-    value = f(*given, **options)
-    notes = []
-    if not same((given, options), (args, kwargs)):
-        notes.append("f changes its arguments in place; every method was given copies")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        again = f(*copied(args), **copied(kwargs))
-        seconds = _time(lambda: f(*args, **kwargs)) if not notes else _time(lambda: f(*copied(args), **kwargs))
-    try:
-        leaves, structure = tree.flatten(value)
-    except RecursionError:
-        raise InputError("f returned a container that holds itself",
-                         "numbers and arrays, in nested containers") from None
-    problem = Problem(f, args, kwargs, argnums, moving, value, [], structure, _refusal(leaves), seconds, again,
-                      same(value, again), notes)
-    if problem.refusal is None:
-        problem.outs = [np.asarray(leaf) for leaf in leaves]
-        if problem.rows == 0 or problem.columns == 0:
-            problem.refusal = EMPTY, "there is nothing to compare: f's argument or result has no entries"
-        elif not any(np.isfinite(out).any() for out in problem.outs):
-            problem.refusal = NOT_FINITE, f"f is {_plain(value)} at this point: it has no derivative to compare"
-        elif not np.all(np.isfinite(problem.point)):
-            problem.refusal = NOT_FINITE, "the point holds NaN or infinity: there is no derivative to compare"
-    return problem
-
-
-def _time(call: Callable[[], Any]) -> float:
-    """Seconds of one call: the best of a few."""
-    best, spent = float("inf"), 0.0
-    for _ in range(7):
-        start = time.perf_counter()
-        call()
-        taken = time.perf_counter() - start
-        best, spent = min(best, taken), spent + taken
-        if spent > 0.2:
-            break
-    return best
-
-
-def _refusal(leaves: Sequence[Any]) -> tuple[str, str] | None:
-    if not leaves:
-        return NOT_NUMERIC, "f returned None or an empty container: a return statement may be missing"
-    for leaf in leaves:
-        try:
-            kind = np.asarray(leaf).dtype.kind
-        except ValueError:
-            kind = "O"
-        if kind in "biu" and not isinstance(leaf, int):
-            return NOT_FLOATING, (f"f returned {'truth values' if kind == 'b' else 'integers'} "
-                                  f"({np.asarray(leaf).dtype}), which have no derivative")
-        if isinstance(leaf, bool):
-            return NOT_FLOATING, "f returned a truth value, which has no derivative"
-        if kind not in "fciu":
-            return NOT_NUMERIC, f"f returned {_short(leaf)} ({type(leaf).__name__}), which is not a number"
-    return None
-
-
-def _plain(value: Any) -> str:
-    """A number without its type."""
-    return str(value) if np.ndim(value) == 0 and isinstance(value, (float, complex)) else _short(value)
-
-
-def _short(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else text[:57] + "..."

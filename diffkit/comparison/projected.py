@@ -23,8 +23,9 @@ import numpy as np
 from diffkit import tree
 from diffkit.arguments import split
 from diffkit.comparison.bundles import Direction
+from diffkit.comparison.copies import Counted, copied
 from diffkit.comparison.methods import FAMILIES, NUMERIC, OK, SCHEMES, Witness
-from diffkit.comparison.problem import Array, Counted, Problem, copied
+from diffkit.comparison.problem import Array, Problem
 
 #: Times the claim of one line, where a hundred are read.
 _CAUTION = 3.0

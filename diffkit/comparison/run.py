@@ -8,14 +8,11 @@ numbers; the judge compares entry by entry; the verdict is put into words.
 from __future__ import annotations
 
 import dataclasses
-import time
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from diffkit import tree
 from diffkit.arguments import Argnums
 from diffkit.comparison import wide
 from diffkit.comparison.character import growth, noise
@@ -27,38 +24,22 @@ from diffkit.comparison.formulas import Formulas, formulas
 from diffkit.comparison.gathering import gather
 from diffkit.comparison.guard import within
 from diffkit.comparison.judge import judge
-from diffkit.comparison.judgement import JUMP, KINK, STAIRCASE, VERTICAL, Judgement
-from diffkit.comparison.methods import (
-    DEFAULT,
-    NUMERIC,
-    OK,
-    RAISED,
-    REFEREE,
-    RULES,
-    SKIPPED,
-    SYMBOLIC,
-    Witness,
-    first_line,
-    resolve,
-    witness,
-    worded,
-)
-from diffkit.comparison.problem import NOT_NUMERIC, Array, Function, Problem, copied, pose, same
-from diffkit.comparison.report import abridged, describe_point
+from diffkit.comparison.judgement import STAIRCASE
+from diffkit.comparison.methods import DEFAULT, NUMERIC, RULES, SYMBOLIC, Witness, resolve, witness
+from diffkit.comparison.posing import NOT_NUMERIC, pose
+from diffkit.comparison.problem import Function, Problem
+from diffkit.comparison.refereeing import referee_witness
+from diffkit.comparison.report import abridged
 from diffkit.comparison.resolved import digits
-from diffkit.comparison.result import Comparison, Proof, Row
+from diffkit.comparison.result import Comparison, Proof
 from diffkit.comparison.shaking import loss_by_rounding
 from diffkit.comparison.stairs import stairs
-from diffkit.comparison.tolerance import KIN, own_error, underflow
+from diffkit.comparison.steadiness import changed, last_look, precision_note
+from diffkit.comparison.tabling import comparison_of, row_of, unanswered
 from diffkit.comparison.tracing import traced_run
 from diffkit.comparison.verdict import blamed, pronounce, with_character
 from diffkit.comparison.wide import is_wide
-from diffkit.errors import ComparisonError, DiffkitError, RefereeError
-
-#: A Jacobian with more entries than this is not refereed unless that is asked for.
-_REFEREED = 20_000
-#: Operations, at a few microseconds each, that a referee may take who was not asked for.
-_AFFORDED = 3_000_000
+from diffkit.errors import ComparisonError, RefereeError
 
 
 def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT, argnums: Argnums = 0,
@@ -138,12 +119,12 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
     problem = pose(f, args, dict(kwargs or {}), argnums)
     strange = problem.refusal is not None and problem.refusal[0] == NOT_NUMERIC
     if not problem.deterministic and not strange:
-        return _unanswered(problem, "NONDETERMINISTIC", _changed(problem), seed)
+        return unanswered(problem, "NONDETERMINISTIC", changed(problem), seed)
     if problem.refusal is not None:
-        return _unanswered(problem, "REFUSED", problem.refusal[1], seed)
+        return unanswered(problem, "REFUSED", problem.refusal[1], seed)
     notes = list(problem.notes)
     if problem.low_precision:
-        notes += _precision_note(problem)
+        notes += precision_note(problem)
     named = [name for name, _ in chosen]
     if is_wide(problem, budget):
         return _wide(problem, chosen, referee, budget, seed, digits, notes)
@@ -154,12 +135,12 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
     notes += [f"f branches on an equality that holds here, at {line}" for line in problem.equalities]
     witnesses = [witness(problem, name, method, budget, seed) for name, method in chosen if method != "referee"]
     _lend_spread(witnesses)
-    judged_by = _referee(problem, digits, budget, force=referee is True or "referee" in named) \
+    judged_by = referee_witness(problem, digits, budget, force=referee is True or "referee" in named) \
         if referee or "referee" in named else None
-    last = within(problem, _last_look, lambda why: f"f is not deterministic: it answered at first, and then {why}",
+    last = within(problem, last_look, lambda why: f"f is not deterministic: it answered at first, and then {why}",
                   2 * budget)
     if last is not None:
-        return _unanswered(problem, "NONDETERMINISTIC", last, seed)
+        return unanswered(problem, "NONDETERMINISTIC", last, seed)
     exact = judged_by.value if judged_by is not None else None
     judged = judge(problem, witnesses, judged_by, lambda: within(
         problem, lambda at: loss_by_rounding(at, seed), lambda _: None, budget))
@@ -184,14 +165,14 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
     asked = referee and verdict.kind in ("AGREE", "AGREE-BUT-UNRESOLVED")
     beside = hidden(problem, witnesses, dict(chosen), budget, seed) if asked else []
     verdict = _with_hidden(verdict, beside)
-    rows = [_row(problem, w, judged, found[w.method]) for w in witnesses]
+    rows = [row_of(problem, w, judged, found[w.method]) for w in witnesses]
     accused = {finding.method for finding in beside}
     rows = [dataclasses.replace(row, status="wrong", note="beside the point") if row.method in accused else row
             for row in rows]
     if judged_by is not None:
-        rows.append(_row(problem, judged_by, judged, None))
+        rows.append(row_of(problem, judged_by, judged, None))
     at, everybody = problem.isolated(), [*witnesses, *([judged_by] if judged_by is not None else [])]
-    return dataclasses.replace(_comparison(problem, verdict, rows, said, notes, seed),
+    return dataclasses.replace(comparison_of(problem, verdict, rows, said, notes, seed),
                                measure=lambda: within(at, lambda at: gather(
                                    at, everybody, judged, verdict.findings, seed), _unseen, budget))
 
@@ -214,18 +195,18 @@ def _wide(problem: Problem, chosen: list[tuple[str, str | Function]], referee: s
     problem.depends, problem.astray = within(problem, traced_run, lambda _: (True, ""), budget)
     notes += [f"f branches on an equality that holds here, at {line}" for line in problem.equalities]
     found = wide.look(problem, chosen, budget, seed, places)
-    last = within(problem, _last_look, lambda why: f"f is not deterministic: it answered at first, and then {why}",
+    last = within(problem, last_look, lambda why: f"f is not deterministic: it answered at first, and then {why}",
                   2 * budget)
     if last is not None:
-        return _unanswered(problem, "NONDETERMINISTIC", last, seed)
+        return unanswered(problem, "NONDETERMINISTIC", last, seed)
     asked = referee and found.verdict.kind in ("AGREE", "AGREE-BUT-UNRESOLVED")
     beside = wide.beside(problem, found.whole, dict(chosen), budget, seed, places) if asked else []
     verdict = _with_hidden(found.verdict, beside)
-    rows = [_row(found.small, w, found.judged, None) for w in found.witnesses]
+    rows = [row_of(found.small, w, found.judged, None) for w in found.witnesses]
     rows = [dataclasses.replace(row, abridged=abridged(w.answer)) if w.ran else row
             for row, w in zip(rows, found.witnesses)]
     at = problem.isolated()
-    return dataclasses.replace(_comparison(problem, verdict, rows, Formulas(), [*notes, *found.notes], seed),
+    return dataclasses.replace(comparison_of(problem, verdict, rows, Formulas(), [*notes, *found.notes], seed),
                                measure=lambda: within(at, lambda at: gather(
                                    found.small, found.witnesses, found.judged, verdict.findings, seed, at), _unseen,
                                    budget))
@@ -271,149 +252,3 @@ def _with_hidden(verdict: Verdict, beside: Sequence[Finding]) -> Verdict:
     if not beside:
         return verdict
     return Verdict("DISAGREE", False, "; ".join(finding.text for finding in beside), (*verdict.findings, *beside))
-
-
-def _changed(problem: Problem) -> str:
-    first, then = abridged(problem.value), abridged(problem.again)
-    return (f"f is not deterministic: it returned {first} and then {then if then != first else 'nearly that'} for "
-            "the same arguments; fix its random state or pass it as an argument")
-
-
-def _last_look(problem: Problem) -> str | None:
-    """f once more, after everybody: has it kept its answer?"""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            now = problem.f(*copied(problem.args), **copied(problem.kwargs))
-        except Exception as error:
-            return f"f is not deterministic: it worked at first and then raised {worded(error)}"
-    if same(now, problem.value):
-        return None
-    return (f"f is not deterministic: it returned {abridged(problem.value)} at first and {abridged(now)} after "
-            "being differentiated; it keeps a state, or writes to an array of its own")
-
-
-def _precision_note(problem: Problem) -> list[str]:
-    """float32 is judged against a float64 run: are the two the same function?"""
-    high = problem.isolated().raised()
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        try:
-            outs = tree.flatten(high.f(*high.args, **high.kwargs))[0]
-        except Exception as error:
-            return [f"f takes no float64 ({type(error).__name__}), so its float32 run has no better one beside it"]
-        allowed = 1e3 * problem.epsilon
-        far = [not np.allclose(np.asarray(a, np.complex128), np.asarray(b, np.complex128), rtol=allowed, atol=allowed,
-                               equal_nan=True) for a, b in zip(problem.outs, outs)]
-    kind = next(str(np.asarray(x).dtype) for x in (*problem.moving.leaves, *problem.outs)
-                if np.asarray(x).dtype.kind in "fc" and np.finfo(np.asarray(x).dtype).eps == problem.epsilon)
-    if any(far):
-        return [f"f differs between {kind} and float64 by more than rounding"]
-    return [f"{kind}: numeric methods and the referee ran on the same point in float64"]
-
-
-def _referee(problem: Problem, digits: int, budget: float, force: bool) -> Witness:
-    """The recorded program on numbers of ``digits`` digits."""
-    import sympy  # noqa: F401  its import is not the referee's time
-
-    from diffkit.comparison.referee import LIMIT
-    from diffkit.comparison.referee import referee as run
-
-    if problem.astray:
-        if force:
-            raise RefereeError(problem.astray, "a program that does the same when it is recorded")
-        return Witness("referee", REFEREE, SKIPPED, problem.astray)
-    count = problem.rows * problem.columns
-    if count > _REFEREED and not force:
-        return Witness("referee", REFEREE, SKIPPED,
-                       f"{count} derivatives are more than {_REFEREED}: ask for it by referee=True")
-    at = problem.isolated()
-    at = at.raised() if problem.low_precision else at
-    start = time.perf_counter()
-
-    def late(why: str) -> Any:
-        raise RefereeError(f"the referee was {why}" if why.startswith("stopped") else why, "a larger budget")
-
-    try:
-        found = within(at, lambda at: run(
-            at.f, at.moving, at.kwargs, digits=digits, limit=LIMIT if force else _AFFORDED), late, 2 * budget)
-    except RefereeError as error:
-        if force:
-            raise
-        return Witness("referee", REFEREE, SKIPPED, first_line(error.what))
-    except DiffkitError as error:
-        return Witness("referee", REFEREE, SKIPPED, first_line(error.what))
-    except Exception as error:  # the referee's failure is a row, not the end of the comparison
-        return Witness("referee", REFEREE, RAISED, worded(error))
-    seconds = time.perf_counter() - start
-
-    def matrix(blocks: Sequence[Sequence[Array]]) -> Array:
-        return np.concatenate([np.concatenate([np.reshape(found.float_value(block), (out.size, -1)) for block in row],
-                                              axis=1) for out, row in zip(problem.outs, blocks)], axis=0)
-
-    def mask(blocks: Sequence[Sequence[Array]]) -> Array:
-        return np.concatenate([np.concatenate([np.reshape(block, (out.size, -1)) for block in row], axis=1)
-                               for out, row in zip(problem.outs, blocks)], axis=0)
-
-    value, left, right = matrix(found.blocks), matrix(found.left), matrix(found.right)
-    kink = mask(found.kink)
-    both = np.isfinite(left) & np.isfinite(right)
-    words = np.where(kink & both, KINK, np.where(np.isinf(left) & np.isinf(right), VERTICAL, "ok"))
-    note = _own_loss(problem, found)
-    if found.guards_changed:
-        lines = [line for line in found.guards_changed[:2] if not line.startswith("<")]
-        place = f" at {' and '.join(lines)}" if lines else ""
-        note += f"{'; ' * bool(note)}a hair away the branch{place} goes the other way"
-    return Witness("referee", REFEREE, OK, note, value=value, answer=problem.containers(value), words=words,
-                   left=left, right=right, evaluations=found.evaluations, seconds=seconds,
-                   branches=bool(found.guards_changed), moves=mask(found.moves))
-
-
-def _own_loss(problem: Problem, found: Any) -> str:
-    """What f's own value has lost, if it is much."""
-    for out, exact in zip(problem.outs, found.values):
-        flat, true = out.reshape(-1), np.reshape(found.float_value(exact), -1)
-        with np.errstate(all="ignore"):
-            lost = np.abs(flat - true) > (1e-2 if problem.low_precision else 1e-6) * np.abs(true)
-        lost &= np.isfinite(flat) & (np.abs(true) > 1e-290)
-        if lost.any():
-            first = int(np.argmax(lost))
-            return f"f itself loses its digits here: it returns {flat[first]:.6g}, and is {true[first]:.6g}"
-    return ""
-
-
-def _row(problem: Problem, w: Witness, judged: Judgement, found: Array | None) -> Row:
-    worst = None
-    if found is not None and not np.isnan(found).all():
-        worst = round(float(np.nanmin(found)), 1)
-    error = None
-    if w.value is not None and w.family != REFEREE:
-        measured = w.claim if w.claim is not None else own_error(problem, w, 0.0 if w.spread is not None else KIN)
-        smooth = ~np.isin(judged.words, (KINK, JUMP, VERTICAL))
-        error = float(np.max(measured[smooth] if smooth.any() else measured, initial=0.0))
-        error = 0.0 if error <= 2 * underflow(problem) else error
-    state = w.state
-    mask = judged.wrong.get(w.method)
-    if state == OK and mask is not None and mask.any():
-        state = "wrong"
-    answer = w.answer
-    ratio = None if w.seconds is None else w.seconds / max(problem.seconds, 1e-9)
-    shown = "" if w.value is None else abridged(w.value.reshape(-1))
-    return Row(w.method, w.family, answer, error, worst, w.evaluations, ratio, state, w.note, shown)
-
-
-def _unanswered(problem: Problem, kind: str, reason: str, seed: int) -> Comparison:
-    """A comparison that could not be made."""
-    return _comparison(problem, Verdict(kind, None, reason), [], Formulas(), problem.notes, seed)
-
-
-def _comparison(problem: Problem, verdict: Verdict, rows: Sequence[Row], said: Formulas, notes: Sequence[str],
-                seed: int) -> Comparison:
-    return Comparison(
-        kind=verdict.kind, agree=verdict.agree, verdict=verdict.sentence, rows=tuple(rows),
-        findings=verdict.findings, expressions=said.expressions, derivatives=said.derivatives,
-        conditions=said.conditions, latex=said.latex, mathml=said.mathml, proof=said.proof, function=problem.name,
-        point=describe_point(problem), value=abridged(problem.value),
-        shape=(problem.rows, problem.columns) if problem.refusal is None else (0, 0), notes=tuple(notes), seed=seed,
-        seconds=problem.seconds)
-

@@ -17,15 +17,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from diffkit.comparison.accusing import errors_named
-from diffkit.comparison.bundles import Direction, directions, row_weights, sizes
+from diffkit.comparison.bundles import directions
 from diffkit.comparison.character import noise
 from diffkit.comparison.elsewhere import LONGEST, ONE_CALL, PROBES, computed_before, moved
 from diffkit.comparison.finding import Finding, Verdict
 from diffkit.comparison.guard import within
-from diffkit.comparison.halving import locate
 from diffkit.comparison.judge import judge
 from diffkit.comparison.judgement import KINK, Judgement
+from diffkit.comparison.locating import Look, located, still_open, suspects_among
 from diffkit.comparison.methods import (
     FAMILIES,
     NUMERIC,
@@ -41,28 +40,22 @@ from diffkit.comparison.methods import (
     worded,
 )
 from diffkit.comparison.parts import axes, breaks_cauchy_riemann, in_parts, is_complex, witness_in_parts
-from diffkit.comparison.problem import Array, Function, Problem
+from diffkit.comparison.planning import TYPICAL, cost, plan, pulled_sizes, weights_of_results
+from diffkit.comparison.problem import Function, Problem
 from diffkit.comparison.progress import progress
 from diffkit.comparison.projected import Projection
 from diffkit.comparison.shaking import loss_by_rounding
-from diffkit.comparison.tolerance import KIN, STRANGERS, own_error
 from diffkit.comparison.verdict import pronounce, with_character
 from diffkit.errors import DiffkitError
 
 #: Up to so many inputs and derivatives every entry is looked at.
 _WHOLE, _ENTRIES = 500, 50_000
-#: Evaluations of f along one direction: typically, and when f is rough.
-_TYPICAL = 30
 #: Up to so many results reverse mode gives every row; above, results are weighted.
 _ROWS = 8
 #: All results are held against J u up to this many of them.
 _ALL_ROWS = 20_000
-_SUSPECTS = 5
 #: Operations that the referee may take for suspects, about a microsecond each.
 _REFEREED = 1_000_000
-
-#: The small question, its judgement, and the witnesses along the directions.
-Look = tuple[Problem, Judgement, list[Witness]]
 
 
 @dataclasses.dataclass
@@ -96,17 +89,17 @@ def look(problem: Problem, chosen: Sequence[tuple[str, str | Function]], budget:
             return _no_derivative(problem, [witness_in_parts(complex_problem, w) for w in asked])
         whole = [witness_in_parts(complex_problem, w) for w in asked]
     ran = [w for w in whole if w.ran]
-    suspects = _suspects(problem, ran)
-    draws, note, seconds = _plan(problem, len(suspects), budget, most)
+    suspects = suspects_among(problem, ran)
+    draws, note, seconds = plan(problem, len(suspects), budget, most)
     with np.errstate(all="ignore"):
         slopes = np.max([np.max(np.abs(np.asarray(w.value)), axis=0) for w in ran], axis=0) if ran else None
     weights = None
     if problem.rows > _ROWS:
-        weights = _weights(problem, seed, budget)
-        slopes = slopes if slopes is not None else _pulled_sizes(problem, weights, budget)
+        weights = weights_of_results(problem, seed, budget)
+        slopes = slopes if slopes is not None else pulled_sizes(problem, weights, budget)
     ways = directions(problem, slopes, suspects, seed, draws)
     projection = Projection(problem, ways, weights)
-    notes = [_cost(problem, ways, note, seconds * len(ways), seed)]
+    notes = [cost(problem, ways, note, seconds * len(ways), seed)]
     with progress(f"{problem.name}: {len(ways)} projections of {problem.columns} inputs", len(ways),
                   seconds * len(ways)) as tick:
         found = _look(projection, ran, others, budget, seed, tick)
@@ -120,9 +113,9 @@ def look(problem: Problem, chosen: Sequence[tuple[str, str | Function]], budget:
         against = pronounce(beside[0], beside[2], beside[1], {}, places)
         if against.agree is False:
             projection, found, verdict = everything, beside, against
-    verdict = _located(projection, ran, found, verdict, budget)
+    verdict = located(projection, ran, found, verdict, budget)
     return Wide([*found[2], *skipped], [w for w in asked if w.ran], found[0], found[1],
-                _open(problem, ran, suspects, projection, found, verdict), notes)
+                still_open(problem, ran, suspects, projection, found, verdict), notes)
 
 
 def _has_no_derivative(whole: Problem, problem: Problem, others: Sequence[tuple[str, str]], budget: float,
@@ -155,7 +148,7 @@ def beside(problem: Problem, ran: Sequence[Witness], methods: dict[str, str | Fu
            places: int) -> list[Finding]:
     """A finding for each caller's gradient that is right here and wrong at a point nearby (``elsewhere``)."""
     asked = [w for w in ran if w.family == USER and not computed_before(problem, w, methods[w.method])]
-    expected = len(PROBES) * 4 * _TYPICAL * problem.seconds
+    expected = len(PROBES) * 4 * TYPICAL * problem.seconds
     if not asked or problem.notes or expected > min(budget, 2 * LONGEST):
         return []
     found: dict[str, Finding] = {}
@@ -180,48 +173,6 @@ def beside(problem: Problem, ran: Sequence[Witness], methods: dict[str, str | Fu
 
     within(problem, around, lambda _: None, 2 * budget, max(ONE_CALL, 20 * problem.seconds))
     return list(found.values())
-
-
-def _faint(projection: Projection, found: Look) -> list[str]:
-    """The bundles whose slope is below what differences of f claim, in every draw."""
-    numeric = next((w for w in found[2] if w.family == NUMERIC and w.ran and not w.exact), None)
-    if numeric is None or numeric.claim is None:
-        return []
-    lost = np.zeros(numeric.claim.shape, bool)
-    with np.errstate(all="ignore"):
-        for w in [w for w in found[2] if w.ran and w.family != NUMERIC]:
-            slope = np.abs(np.asarray(w.value))
-            lost |= (slope > 0) & ~(np.abs(np.asarray(numeric.value) - w.value) + numeric.claim <= 1e-2 * slope)
-    seen: dict[str, bool] = {}
-    for k, way in enumerate(projection.directions):
-        name = way.name.rsplit(" (draw", 1)[0]
-        seen[name] = seen.get(name, True) and bool(lost[:, k].all())
-    return [name for name, unseen in seen.items() if unseen]
-
-
-def _open(problem: Problem, ran: Sequence[Witness], suspects: Sequence[int], projection: Projection, found: Look,
-          verdict: Verdict) -> Verdict:
-    """Bundles that f does not resolve, and entries at which whole gradients differ, are not agreed upon."""
-    if verdict.kind != "AGREE":
-        return verdict
-    faint = _faint(projection, found)
-    if faint:
-        text = f"f does not resolve {' and '.join(faint)}"
-        return Verdict("AGREE-BUT-UNRESOLVED", True, f"{verdict.sentence}, but {text}",
-                       (*verdict.findings, Finding("unresolved", "", tuple(faint), len(faint), text)))
-    if not suspects:
-        return verdict
-    first = np.asarray(ran[0].value)
-    with np.errstate(all="ignore"):
-        gaps = [np.max(np.abs(first - w.value), axis=0) / np.max(np.abs(first), axis=0) for w in ran[1:]]
-    far = [i for i in suspects if any(not gap[i] <= 1e-3 for gap in gaps)]
-    if not far:
-        return verdict
-    names = ", ".join(problem.input_name(i) for i in far)
-    text = (f"{' and '.join(w.method for w in ran)} differ at {names} by more than rounding explains, and f "
-            "resolves no more there")
-    return Verdict("AGREE-BUT-UNRESOLVED", True, f"{verdict.sentence}, but {text}",
-                   (*verdict.findings, Finding("unresolved", "", (names,), len(far), text)))
 
 
 def _refereed(projection: Projection, found: Look, suspects: int, places: int, budget: float, seed: int) -> Look:
@@ -271,35 +222,6 @@ def _whole_gradients(problem: Problem, chosen: Sequence[tuple[str, str | Functio
     return whole, others
 
 
-def _suspects(problem: Problem, ran: Sequence[Witness]) -> list[int]:
-    """The inputs at which whole gradients contradict each other: the few whose difference moves f most."""
-    excess = np.zeros(problem.columns)
-    for other in ran[1:]:
-        with np.errstate(all="ignore"):
-            gap = np.nan_to_num(np.abs(np.asarray(ran[0].value) - other.value), nan=np.inf)
-        gap = np.where(_apart(problem, ran[0], other, KIN), gap, 0.0)
-        excess = np.maximum(excess, np.max(gap, axis=0) * sizes(problem.moving.leaves))
-    columns = np.flatnonzero(excess > 0)
-    order = columns[np.argsort(-excess[columns], kind="stable")]
-    return [int(i) for i in order[:_SUSPECTS]]
-
-
-def _plan(problem: Problem, singles: int, budget: float, most: int) -> tuple[int, str, float]:
-    """How many draws the budget allows, why not three, and the seconds that one direction takes."""
-    one = (_TYPICAL + 4) * problem.seconds
-    for draws, count in ((3, 15), (2, 2)):
-        if draws <= most and (count + singles) * one <= budget:
-            return draws, "", one
-    return 1, f"; three draws of each bundle would take {15 * one:.0f} s" if most > 1 else "", one
-
-
-def _cost(problem: Problem, ways: Sequence[Direction], note: str, seconds: float, seed: int) -> str:
-    bundled = len({way.name.rsplit(" (draw", 1)[0] for way in ways})
-    return (f"judged through {len(ways)} random projections of {problem.columns} inputs ({bundled} bundles by how "
-            f"much they move f; seed {seed}): about {_TYPICAL * len(ways)} evaluations of f, "
-            f"{max(seconds, 0.1):.1f} s expected{note}")
-
-
 def _look(projection: Projection, whole: Sequence[Witness], others: Sequence[tuple[str, str]], budget: float,
           seed: int, tick: Callable[[], None]) -> Look:
     """One judgement of the small question."""
@@ -327,66 +249,3 @@ def _look(projection: Projection, whole: Sequence[Witness], others: Sequence[tup
             w.spread = lent
     return small, judge(small, seen, None, lambda: within(
         small, lambda at: loss_by_rounding(at, seed), lambda _: None, budget)), seen
-
-
-def _weights(problem: Problem, seed: int, budget: float) -> Array:
-    """V, from how much each result moves when all inputs do (or its own size, where that can't be had)."""
-    way = directions(problem, None, (), seed, 1)[0]
-
-    def push(at: Problem) -> Array:
-        return np.abs(Projection(at, [way], None).push(way, at.f))
-
-    plain = np.abs(np.concatenate([np.reshape(out, -1) for out in problem.outs]))
-    try:
-        scale = within(problem, push, lambda _: plain, budget)
-    except DiffkitError:
-        scale = plain
-    return row_weights(scale, seed)[0]
-
-
-def _pulled_sizes(problem: Problem, weights: Array, budget: float) -> Array | None:
-    """How much each input moves the weighted results, if reverse mode can tell."""
-    def pull(at: Problem) -> Array | None:
-        return np.abs(next(Projection(at, [], weights[-1:]).gradients(at.f)))
-
-    try:
-        return within(problem, pull, lambda _: None, budget)
-    except DiffkitError:
-        return None
-
-
-def _located(projection: Projection, ran: Sequence[Witness], found: Look, verdict: Verdict, budget: float) -> Verdict:
-    """Name the entries at which a gradient was refuted."""
-    if verdict.agree is not False:
-        return verdict
-    _, judged, seen = found
-    wrong, undecided = dict(judged.wrong), bool(judged.undecided.any())
-    if undecided:  # one against one: the entries are named, whoever is right
-        others = [w.method for w in seen if w.ran and w.family != NUMERIC]
-        wrong = {others[0]: np.any([*judged.wrong.values()], axis=0)} if others else {}
-    problem, findings = projection.problem, []
-    trusted = next((w for w in ran if not undecided and not wrong[w.method].any()), None)
-    numeric = next((w for w in seen if w.family == NUMERIC and w.ran and not w.exact), None)
-    for w in [w for w in seen if w.family != NUMERIC and wrong.get(w.method) is not None and wrong[w.method].any()]:
-        own = next((whole for whole in ran if whole.method == w.method), None)
-        if own is not None and trusted is not None:
-            located = errors_named(problem, own, np.asarray(trusted.value), _apart(problem, own, trusted, STRANGERS),
-                                   trusted.method)
-        else:
-            located = None if numeric is None else locate(projection, own or w, wrong[w.method], numeric.method,
-                                                          budget)
-        if located is not None:
-            findings.append(located)
-    if not findings:
-        return verdict
-    texts = "; ".join(finding.text for finding in findings)
-    named = {finding.method for finding in findings}
-    rest = [finding for finding in verdict.findings if finding.kind != "wrong" or finding.method not in named]
-    return Verdict("DISAGREE", False, f"{verdict.sentence.split(': ')[0]}: {texts}", (*findings, *rest))
-
-
-def _apart(problem: Problem, one: Witness, other: Witness, share: float) -> Array:
-    """Where two whole gradients differ by more than both their roundings."""
-    with np.errstate(all="ignore"):
-        gap = np.nan_to_num(np.abs(np.asarray(one.value) - other.value), nan=np.inf)
-    return np.asarray(gap > own_error(problem, one, share) + own_error(problem, other, share))

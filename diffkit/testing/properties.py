@@ -153,7 +153,7 @@ def _excuse(flat: Flat, left: Sequence[Array], right: Sequence[Array], seed: int
     It is asked only when a gap is to be explained: a product through an ill-conditioned constant
     shows no spread, and is off by as much.
     """
-    from diffkit.comparison.problem import pose
+    from diffkit.comparison.posing import pose
     from diffkit.comparison.shaking import loss_by_rounding
 
     everything = tuple(range(len(flat.leaves)))

@@ -6,7 +6,7 @@ import pytest
 import diffkit as dk
 from comparisons.gradient_problems import PROBLEMS
 from diffkit.comparison.culprit import culprit
-from diffkit.comparison.problem import pose
+from diffkit.comparison.posing import pose
 from diffkit.rules.kinds import TABLE, Elementwise, General
 
 X = np.array([0.3, 0.7])

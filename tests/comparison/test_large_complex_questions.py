@@ -5,7 +5,7 @@ import pytest
 
 import diffkit as dk
 from diffkit.comparison.parts import in_parts, real_jacobian
-from diffkit.comparison.problem import pose
+from diffkit.comparison.posing import pose
 
 N = 520
 Z = np.exp(1j * np.arange(N)) * np.linspace(1, 2, N)

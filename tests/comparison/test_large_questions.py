@@ -7,7 +7,7 @@ import pytest
 
 import diffkit as dk
 from diffkit.comparison.bundles import bundles, directions
-from diffkit.comparison.problem import pose
+from diffkit.comparison.posing import pose
 
 N = 10_000
 X = np.linspace(0.5, 2.0, N)

@@ -8,7 +8,7 @@ import pytest
 import diffkit as dk
 from diffkit.comparison import second_look
 from diffkit.comparison.methods import Witness
-from diffkit.comparison.problem import pose
+from diffkit.comparison.posing import pose
 from diffkit.comparison.second_look import confirmed_by_f
 
 N = 40

@@ -7,7 +7,7 @@ import diffkit as dk
 from diffkit.comparison import sorts
 from diffkit.comparison import stairs as steps
 from diffkit.comparison.methods import Witness
-from diffkit.comparison.problem import pose
+from diffkit.comparison.posing import pose
 
 TABLE = np.arange(10.0) ** 2
 

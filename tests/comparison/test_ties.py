@@ -110,7 +110,7 @@ def test_a_large_tie_is_looked_at_for_a_bounded_time(monkeypatch):
     """The clock is the test's own: each look at it is 10 ms later."""
     from diffkit.comparison import ties
     from diffkit.comparison.methods import witness
-    from diffkit.comparison.problem import pose
+    from diffkit.comparison.posing import pose
 
     clock = iter(np.arange(0.0, 1e4, 0.01))
     monkeypatch.setattr(ties.time, "monotonic", lambda: next(clock))
@@ -125,7 +125,7 @@ def test_a_large_tie_is_looked_at_for_a_bounded_time(monkeypatch):
 
 def test_a_smooth_function_is_glanced_at_only():
     from diffkit.comparison.methods import witness
-    from diffkit.comparison.problem import pose
+    from diffkit.comparison.posing import pose
     from diffkit.comparison.ties import ties
 
     f = Calls(lambda x: np.sum(np.sin(x)))
