@@ -61,7 +61,7 @@ def _set(thread: int, depth: int | None) -> None:
         return
     with _lock:
         if depth is None:
-            if _depths.keys() <= {thread}:
+            if len(_depths) == (thread in _depths):  # no other thread
                 _put(ORIGINALS, 1)
             _depths.pop(thread, None)  # last: an interrupted call shows, and is made again
         else:
