@@ -18,7 +18,7 @@ from diffkit.compiling.optimise import simplify
 from diffkit.compiling.plan import plan
 from diffkit.compiling.program import build
 from diffkit.compiling.recording import CompileLevel, Operation, Refused, frozen_copy
-from diffkit.compiling.rolling import distribute, roll
+from diffkit.compiling.rolling import with_loops
 
 compile_text = functools.partial(compile, mode="exec")
 
@@ -86,7 +86,7 @@ def _machine_code(recorded: Recorded, is_checked: bool) -> Made:
 
 
 def _numpy_source(recorded: Recorded, has_floats: bool = True) -> tuple[Emitter, Callable[..., Any]]:
-    program = distribute(roll(build(recorded.level, recorded.marks, recorded.results, simplify)))
+    program = with_loops(build(recorded.level, recorded.marks, recorded.results, simplify))
     arranged = plan(program)
     floats = floats_of(arranged, program.outs) if has_floats else frozenset()
     emitter = Emitter(program, arranged, recorded.structure, floats, has_floats)

@@ -72,6 +72,35 @@ def test_what_needs_no_state_moves_before_and_what_no_state_needs_behind():
     assert "added_up(" in compiled.source and "+= " not in turns and "-= " not in turns
 
 
+def test_short_programs_have_loops_only_where_much_leaves_them(monkeypatch):
+    monkeypatch.setattr(periods, "FEWEST_OPERATIONS", 2000)
+
+    def steady(x, rows):
+        for row in rows:
+            x = np.tanh(x * 0.5 + np.sin(x) * row)
+            x = np.cos(x) * x - x / (2.0 + x * x)
+            x = x + np.exp(-x) * np.sin(x * 0.3)
+        return np.sum(x)
+
+    weights = RNG.normal(size=(3, 5))
+    assert held(dk.grad(gated, (0, 1, 2)), (X, ROWS, weights), (-X, ROWS, weights))[1]
+    assert not held(dk.grad(steady), (X, ROWS))[1]
+    assert not held(dk.grad(gated), (X, ROWS[:5], weights))[1]
+
+
+def test_numbers_are_added_up_in_the_loop():
+    def f(x, w):
+        total, count = x, 0.5
+        for i in range(60):
+            total, count = total + w * (i + 1.0), count + x
+        return total * count
+
+    for args in ((0.3, 0.7), (np.float64(0.3), 0.7), (X, 0.7), (np.float32(2), np.float32(0.1))):
+        compiled = dk.compile(f)
+        for _ in range(3):
+            assert np.array_equal(compiled(*args), f(*args)) and compiled.reason == ""
+
+
 def test_sums_into_entries_keep_their_order():
     def f(x, rows):
         z = np.zeros((4, 5))

@@ -312,12 +312,12 @@ def test_random_loops(body, width, turns, is_gradient, direction, writes, is_num
 
     rows = ROWS[:turns + 1]
     g = dk.grad(f, (0, 1)) if is_gradient else f
-    before = periods.FEWEST_OPERATIONS
+    before = periods.FEWEST_OPERATIONS, periods.FEWEST_LEAVING
     try:
         periods.FEWEST_OPERATIONS = 40
         loops = dk.compile(g)
         found = [loops(x, rows) for x in (VECTOR, VECTOR, VECTOR * 0.1)]
-        periods.FEWEST_OPERATIONS = 10**9
+        periods.FEWEST_OPERATIONS = periods.FEWEST_LEAVING = 10**9
         line = dk.compile(g)
         for x, one in zip((VECTOR, VECTOR, VECTOR * 0.1), found):
             same_bits(one, line(x, rows))
@@ -326,7 +326,7 @@ def test_random_loops(body, width, turns, is_gradient, direction, writes, is_num
             else:
                 same_bits(one, g(x, rows))
     finally:
-        periods.FEWEST_OPERATIONS = before
+        periods.FEWEST_OPERATIONS, periods.FEWEST_LEAVING = before
     assert loops.reason == line.reason == "" and "for i in" not in line.source
 
 

@@ -11,7 +11,6 @@ A Python loop of a thousand steps is recorded as a thousand times the same opera
 ``source``        a loop as Python source
 """
 
-from diffkit.compiling.rolling.distribution import distribute
-from diffkit.compiling.rolling.loops import roll
+from diffkit.compiling.rolling.distribution import with_loops
 
-__all__ = ["distribute", "roll"]
+__all__ = ["with_loops"]

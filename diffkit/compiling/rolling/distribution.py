@@ -19,16 +19,24 @@ import numpy as np
 
 from diffkit.compiling.program import ENTRY, STACKED, Item, Program
 from diffkit.compiling.recording import is_nan_question
-from diffkit.compiling.rolling.loops import RESULT, Items, Loop
+from diffkit.compiling.rolling import periods
+from diffkit.compiling.rolling.loops import RESULT, Items, Loop, roll
 from diffkit.compiling.rolling.split import Split, split
 from diffkit.compiling.rolling.turns import Turns
 from diffkit.rules.indexing import GETITEM
 
+#: The share of the operations of its loops that leave them, from which a short program is better off with loops.
+LEAVING = 0.4
 
-def distribute(program: Program) -> Program:
-    """The program with as little as can be in its loops, or the program itself."""
-    made = Distributor(program)
-    return made.run() if made.splits else program
+
+def with_loops(program: Program) -> Program:
+    """The program with loops for what repeats, which do as little as can be, or the program itself."""
+    rolled = roll(program, periods.FEWEST_OPERATIONS)
+    if rolled is not program:
+        made = Distributor(rolled)
+        return made.run() if made.splits else rolled
+    made = Distributor(roll(program, periods.FEWEST_LEAVING))
+    return made.run() if made.share >= LEAVING else program
 
 
 class Distributor:
@@ -51,6 +59,15 @@ class Distributor:
             found = split(program.items[number].rule, inner)
             if found is not None:
                 self.splits[number] = found
+
+    @property
+    def share(self) -> float:
+        """Of the operations in loops, how many leave them."""
+        loops = [item for item in self.program.items if type(item.rule) is Loop]
+        all_of = sum(item.rule.turns * len(item.rule.slots) for item in loops)
+        leaving = sum(item.rule.turns * self.splits[item.number].leaving for item in loops
+                      if item.number in self.splits)
+        return float(leaving / max(all_of, 1))
 
     def run(self) -> Program:
         program = self.program

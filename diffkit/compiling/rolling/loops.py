@@ -14,7 +14,6 @@ import numpy as np
 
 from diffkit.compiling.program import ENTRY, STILL, Function, Item, Program
 from diffkit.compiling.recording import is_nan_question
-from diffkit.compiling.rolling import periods
 from diffkit.compiling.rolling.periods import Runs, signatures, with_ints
 from diffkit.compiling.rolling.regions import Affine, Carried, Fixed, Listed, Places, Region, Same, Table, analyse
 
@@ -287,14 +286,14 @@ def by_error_state(items: list[Item]) -> None:
 MOST_TURN = 5
 
 
-def roll(program: Program) -> Program:
-    """The program with its long repeated parts as loops, or the program itself."""
+def roll(program: Program, fewest: int) -> Program:
+    """The program with its repeated parts of so many operations and more as loops, or the program itself."""
     steps = _live(program)
-    if len(steps) < periods.FEWEST_OPERATIONS:
+    if len(steps) < fewest:
         return program
     asked = {item.number for item, _ in program.questions}
     places = Places(steps)
-    runs = Runs(signatures(steps, asked))
+    runs = Runs(signatures(steps, asked), fewest)
     refused: dict[tuple[int, int], int] = {}
     position = 0
     while (found := runs.following(position)) is not None:

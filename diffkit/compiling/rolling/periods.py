@@ -18,8 +18,10 @@ from diffkit.compiling.standins import is_whole
 
 #: Length of the windows, periods tried at a place, and the longest period.
 WINDOW, TRIED, LONGEST = 12, 12, 20_000
-#: A loop has at least this many turns and operations in all: shorter programs are faster in a straight line.
+#: A loop has at least this many turns and operations in all: shorter programs are faster in a straight line,
 FEWEST_TURNS, FEWEST_OPERATIONS = 8, 2000
+#: but for those of which much leaves the loop.
+FEWEST_LEAVING = 300
 
 
 @dataclasses.dataclass(slots=True, frozen=True)
@@ -104,8 +106,9 @@ def signatures(steps: Sequence[Item], apart: set[int]) -> Any:
 class Runs:
     """The long runs of a sequence of signatures."""
 
-    def __init__(self, names: Any) -> None:
+    def __init__(self, names: Any, fewest: int) -> None:
         self.names = names
+        self.fewest = fewest
         self._keys = [names[i:i + WINDOW].tobytes() for i in range(len(names) - WINDOW + 1)]
         self._next = [len(names)] * len(self._keys)  # where the same window comes next
         self._differ: dict[int, Any] = {}
@@ -133,7 +136,7 @@ class Runs:
             if later >= len(self._keys) or period > LONGEST or position + period * FEWEST_TURNS > len(self.names):
                 break
             run = self._run(position, period)
-            if run.turns >= FEWEST_TURNS and run.turns * period >= FEWEST_OPERATIONS:
+            if run.turns >= FEWEST_TURNS and run.turns * period >= self.fewest:
                 found.append(run)
         return found
 

@@ -48,6 +48,7 @@ class Split:
     after: set[int]
     moved: set[int]
     sums: dict[int, list[Addition]]
+    leaving: int  # how many operations
 
 
 class Turn:
@@ -151,8 +152,8 @@ class Turn:
             index, shape = None, target.shape
         else:
             return None
-        if item.boxed or value.shape != shape or value.dtype != target.dtype or value.dtype.kind not in "fc" \
-                or not self.is_row(value) or self.is_fixed(value) or not target.value.flags.c_contiguous:
+        if item.boxed or not self.is_row(value) or self.is_fixed(value) or value.shape != shape \
+                or value.dtype != target.dtype or value.dtype.kind not in "fc" or not target.value.flags.c_contiguous:
             return None
         return Addition(item, value, index)
 
@@ -165,9 +166,9 @@ def split(loop: Loop, wanted: set[int]) -> Split | None:
     before = _before(turn, chained)
     after = _after(turn, before, chained)
     moved = before | after
-    is_worth = any(item.number in moved and item.source == "call" and item.rule not in (GETITEM, ENTRY)
-                   for item in turn.items)
-    return Split(turn.live, before, after, moved, sums) if is_worth or sums else None
+    leaving = sum(item.number in moved and item.source == "call" and item.rule not in (GETITEM, ENTRY)
+                  for item in turn.items) + sum(map(len, sums.values()))
+    return Split(turn.live, before, after, moved, sums, leaving) if leaving else None
 
 
 def _before(turn: Turn, chained: set[int]) -> set[int]:
