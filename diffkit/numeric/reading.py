@@ -97,7 +97,7 @@ def conclude(view: View, bits: int) -> Estimate:
     status[sided] = ONE_SIDED
     wide = gap.found & (np.abs(gap.value) > gap.error) & ~sided
     error = np.where(wide, error + np.abs(gap.value) / 2 + gap.error / 2, error)
-    kink = wide & (np.abs(gap.value) > 4 * gap.error)
+    kink = wide & (np.abs(gap.value) > 4 * gap.error) & (np.abs(gap.value) > _turn(pairs, bits))
     status[kink] = KINK
     left, right = value, value
     if kink.any():
@@ -124,6 +124,18 @@ def conclude(view: View, bits: int) -> Estimate:
     error = np.where(lost, np.inf, error)
     left, right = np.where(lost, np.nan, left), np.where(lost, np.nan, right)
     return Estimate(value, error, status, left, right, view.noise, pairs.step[best.level, np.arange(count)])
+
+
+def _turn(pairs: Pairs, bits: int) -> Array:
+    """By how much the slope turns while x moves by its last digits, as curvature has it.
+
+    A square of residuals at an exact fit has rounding only in its root: its slopes differ by that on
+    the two sides however small the step, and there is no kink.
+    """
+    with np.errstate(all="ignore"):
+        bend = np.fmax(np.abs(pairs.left), np.abs(pairs.right)) / pairs.step
+        width = 4 * np.fmax.reduce(pairs.step, axis=0)
+        return np.asarray(np.nan_to_num(64 * 2.0**-bits * width * np.fmin.reduce(bend, axis=0)))
 
 
 def _slopes(view: View, floor: Array, kink: Array, error: Array) -> tuple[Array, Array, Array]:

@@ -109,3 +109,20 @@ def test_a_bias_before_a_normalisation_moves_nothing_and_is_no_staircase():
 
     result = dk.compare(normalised, params, methods=("forward", "reverse"))
     assert result.agree is True, result.verdict
+
+
+@pytest.mark.parametrize("agree", [True, False])
+def test_an_exact_fit_of_a_black_box_is_no_kink(agree):
+    """Squared residuals that are all zero: rounding is in the root, and looked like slopes of 1e-17 on two sides."""
+    t = np.linspace(0, 1, 9)
+
+    def misfit(p):
+        a, b = float(p[0]), float(p[1])
+        return float(np.sum((a * np.exp(-b * t) - 2 * np.exp(-0.7 * t)) ** 2))
+
+    wrong = 0.0 if agree else 1e-9
+    result = dk.compare(misfit, np.array([2.0, 0.7]), methods=(lambda p: 0 * p + wrong,))
+    assert result.agree is agree and result.kind != "KINK", result.verdict
+    length = dk.compare(lambda x: float((np.hypot(float(x[0]), float(x[1])) - 1) ** 2), np.array([0.6, 0.8]),
+                        methods=(np.zeros_like,))
+    assert length.agree is not False and length.kind != "KINK", length.verdict
