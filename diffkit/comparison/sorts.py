@@ -70,10 +70,14 @@ def slack_beside(differences: Witness | None, referee: Witness | None, shape: tu
     exact = referee is not None and referee.ran
     if exact or differences is None or differences.left is None or differences.right is None:
         return np.zeros(shape)
-    value = np.asarray(differences.value)
+    value, left, right = np.asarray(differences.value), differences.left, differences.right
     with np.errstate(all="ignore"):
-        half = np.fmax(np.abs(differences.left - value), np.abs(differences.right - value))
-        return np.asarray(np.nan_to_num(np.maximum(differences.claim - half, 0.0), nan=0.0, posinf=0.0))
+        half = np.fmax(np.abs(left - value), np.abs(right - value))
+        slack = np.maximum(np.asarray(differences.claim) - half, 0.0)
+        if not np.iscomplexobj(value):  # slopes that have noise of their own may both be off to one side
+            beyond = np.maximum(np.minimum(left, right) - value, value - np.maximum(left, right))
+            slack = slack + np.maximum(beyond, 0.0)
+        return np.asarray(np.nan_to_num(slack, nan=0.0, posinf=0.0))
 
 
 def outside(problem: Problem, witness: Witness, left: Array, right: Array, slack: Array) -> Array:

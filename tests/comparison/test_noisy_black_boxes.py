@@ -121,6 +121,14 @@ def test_a_kink_under_noise_accepts_what_lies_between_the_slopes(slope, right):
     assert (result.agree is not False) is right
 
 
+def test_a_ripple_that_looks_like_a_kink_accuses_nobody():
+    """Both slopes that differences see lie to one side of the central one, by less than its claim."""
+    f = lambda x: math.sin(float(x)) + 1e-12 * math.sin(float(x) / 1e-5)
+    gradient = lambda x: np.cos(x) + 1e-7 * np.cos(x / 1e-5)
+    assert dk.compare(f, 1000.0, methods=("central", gradient)).agree is not False
+    assert dk.compare(f, 1000.0, methods=("central", lambda x: 1.001 * gradient(x))).agree is False
+
+
 @pytest.mark.parametrize("scale", [1e-8, 1e-12])
 def test_a_tiny_gradient_that_is_twice_too_large_is_caught_in_a_black_box(scale):
     f = lambda x: scale * sum(math.sin(float(t)) for t in x)
