@@ -52,6 +52,9 @@ def lost_derivative(spelling: str, rewrite: str) -> LostDerivativeError:
         return _of_scipys(*scipy)
     if spelling.startswith("float(x)") and _is_percent():
         spelling, rewrite = '"%.3f" % x', 'f"{x:.3f}" or "{:.3f}".format(x), which print a differentiated value'
+    scalar = _scalar_type() if spelling.startswith("np.asarray") else None
+    if scalar is not None:
+        spelling, rewrite = f"np.{scalar}(x)", f"x itself, or x.astype(np.{scalar})"
     return LostDerivativeError(
         f"{spelling} would turn a differentiated value into a plain number and lose its derivative",
         rewrite,
@@ -90,6 +93,18 @@ def _is_percent() -> bool:
     frame = user_frame()
     return frame is not None and any(
         step.offset == frame.f_lasti and step.argrepr in ("%", "%=") for step in dis.get_instructions(frame.f_code))
+
+
+def _scalar_type() -> str | None:
+    """The type of NumPy's numbers that the user's line that runs calls: ``np.float64(x)``."""
+    frame = user_frame()
+    if frame is None:
+        return None
+    names = {step.argval for step in dis.get_instructions(frame.f_code)
+             if step.positions is not None and step.positions.lineno == frame.f_lineno
+             and isinstance(step.argval, str) and step.opname.startswith("LOAD_")}
+    return next((name for name in names if isinstance(kind := getattr(np, name, None), type)
+                 and issubclass(kind, np.number)), None)
 
 
 def check_ufunc_keywords(ufunc: np.ufunc, kwargs: dict[str, Any]) -> None:

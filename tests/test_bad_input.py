@@ -102,3 +102,13 @@ def test_the_operands_of_a_step_by_keyword(method):
     for f in (lambda x: x[np.argmax(a=x)], lambda x: np.sum(x[np.isclose(x[1], b=x)]),
               lambda x: x[1] * np.isclose(x[1], 3.5, atol=x[0]), lambda x: x[1] * np.any(a=x, axis=0)):
         np.testing.assert_array_equal(dk.grad(f, method=method)(x), [0, 1])
+
+
+@pytest.mark.parametrize(("call", "name"), [(lambda x: np.float64(x[0]) * 2, "float64"),
+                                            (lambda x: np.float32(x[0]) * 2, "float32"),
+                                            (lambda x: np.int64(x[0]) * x[1], "int64")])
+def test_types_of_numbers_are_refused_by_their_names(call, name):
+    for method in ("reverse", "forward"):
+        with pytest.raises(dk.errors.LostDerivativeError) as caught:
+            dk.grad(call, method=method)(np.array([1.0, 3.0]))
+        assert f"np.{name}(x)" in caught.value.what and f"x.astype(np.{name})" in caught.value.want
