@@ -58,7 +58,7 @@ def wrong_values(problem: Problem, witnesses: Sequence[Witness], judged: Judgeme
             pattern = f"about {number(ratio, 2)} times the right value" if np.isfinite(ratio) and ratio else ""
         entries, count = places(problem, mask)
         says = f"{w.method} says {_shown(w.value[worst], relative[worst])} where " \
-               f"{_authority(judged, worst)} says {_shown(judged.reference[worst], relative[worst])}"
+               f"{_authority(judged, worst)} {_shown(judged.reference[worst], relative[worst])}"
         if problem.columns * problem.rows > 1:
             says += f", at {problem.entry(int(worst[0]), int(worst[1]))}"
         text = says + (f": {pattern}" if pattern else "")
@@ -81,12 +81,12 @@ def _shown(value: object, relative: float) -> str:
 
 def _authority(judged: Judgement, where: tuple[np.intp, ...]) -> str:
     if judged.source == "referee" and not judged.doubted[where]:
-        return "the referee"
+        return "the referee says"
     if judged.noise is not None and np.isfinite(judged.noise[where]):
-        return "evaluations of f"
+        return "evaluations of f say"
     if judged.source not in ("", "referee"):
-        return judged.source
-    return "another method" if judged.undecided[where] else "the majority"
+        return f"{judged.source} says"
+    return "another method says" if judged.undecided[where] else "the majority says"
 
 
 def slopes_said(judged: Judgement, where: tuple[np.intp, ...]) -> str:

@@ -56,6 +56,7 @@ def test_what_noise_can_explain_is_called_noisy():
 
 def test_the_noise_and_the_factor_are_told():
     verdict = dk.compare(box(white, 1e-4), 0.3, methods=("central", times(3.6))).verdict
+    assert "evaluations of f say 0.95" in verdict
     assert "about 3.6 times the right value" in verdict and "noise of its level, " in verdict
 
 
