@@ -237,7 +237,7 @@ def _user(problem: Problem, name: str, method: Function, budget: float, seed: in
 
     try:
         answer, seconds = _timed(lambda: run(problem))
-    except Exception as error:  # the candidate's failure is a finding
+    except (Exception, SystemExit) as error:  # the candidate's failure is a finding
         return Witness(name, USER, RAISED, worded(error))
     try:
         value = problem.matrix(answer)
@@ -249,7 +249,7 @@ def _user(problem: Problem, name: str, method: Function, budget: float, seed: in
         return result
     try:
         again, twice = _timed(lambda: problem.matrix(run(problem)))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Witness(name, USER, RAISED, f"it worked once, and then raised {worded(error)}")
     result.seconds = min(seconds, twice)
     slack = 1e3 * problem.epsilon
@@ -268,7 +268,7 @@ def _in_double(problem: Problem, run: Callable[[Problem], Any]) -> Array | None:
     at = problem.isolated().raised()
     try:
         value = at.matrix(run(at))
-    except Exception:  # it takes no double precision
+    except (Exception, SystemExit):  # it takes no double precision
         return None
     with np.errstate(all="ignore"):
         single = value.dtype not in (np.float64, np.complex128) or np.array_equal(value.astype(np.complex64), value)

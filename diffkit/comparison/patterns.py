@@ -29,12 +29,15 @@ def name_pattern(problem: Problem, value: Array, reference: Array, wrong: Array)
             "" if lost == bad.size else f", {lost} of {bad.size} entries")
     if is_conjugate(problem, value, reference, wrong):
         return "the complex conjugate"
+    coarse = _coarse(problem, value, reference)
+    if coarse:
+        return coarse
     with np.errstate(all="ignore"):
         ratio = np.where(right != 0, bad / np.where(right != 0, right, 1), np.nan)
     whole = _significant(reference) & np.isfinite(value)
     everywhere = bool(np.all(wrong[whole])) if whole.any() else True
     where = "" if everywhere else _which(problem, wrong)
-    factor = _constant(ratio[np.isfinite(ratio)])
+    factor = _constant(ratio[np.isfinite(ratio)], 1.0)
     if not bad.any():
         return "zero" + (where or " everywhere")
     if everywhere or int(wrong.sum()) > 1:
@@ -51,6 +54,19 @@ def name_pattern(problem: Problem, value: Array, reference: Array, wrong: Array)
     if shift is not None and bad.size > 1:
         return f"off by {shift:.6g} in every entry" + where
     return where.removeprefix(": ").removeprefix(", ")
+
+
+def _coarse(problem: Problem, value: Array, reference: Array) -> str:
+    """The right numbers in a precision below the question's ("" when they are not)."""
+    with np.errstate(all="ignore"):
+        largest = np.max(np.abs(reference), axis=1, keepdims=True, initial=0.0)
+        apart = np.abs(value - reference)
+        for kind in (np.float32, np.float16):
+            epsilon = float(np.finfo(kind).eps)
+            if epsilon > problem.epsilon and value.dtype.kind == "f" and np.array_equal(value.astype(kind), value) \
+                    and np.all(apart <= 4 * epsilon * largest) and value.any():
+                return f"right to the digits of {np.dtype(kind)}: it is computed in lower precision than f"
+    return ""
 
 
 def name_shape(problem: Problem, answer: Any, reference: Array) -> str:
@@ -101,12 +117,13 @@ def _significant(reference: Array) -> Array:
     return np.asarray(size > 1e-9 * np.max(size, initial=0.0))
 
 
-def _constant(values: Array) -> complex | float | None:
-    """The one number that all values are (to five digits), or None."""
+def _constant(values: Array, around: float = 0.0) -> complex | float | None:
+    """The one number that all values are (to three digits of what it is away from ``around``), or None."""
     if values.size == 0:
         return None
     middle = np.median(values.real) + (1j * np.median(values.imag) if np.iscomplexobj(values) else 0)
-    if not np.all(np.abs(values - middle) <= max(_CLOSE * abs(middle), 1e-3 * abs(middle - 1) if values.size else 0)):
+    away = 1e-3 * abs(middle - around)
+    if not np.all(np.abs(values - middle) <= (max(_CLOSE * abs(middle), away) if around else away)):
         return None
     return middle if np.iscomplexobj(values) else float(np.real(middle))
 

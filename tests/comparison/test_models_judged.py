@@ -126,3 +126,30 @@ def test_an_exact_fit_of_a_black_box_is_no_kink(agree):
     length = dk.compare(lambda x: float((np.hypot(float(x[0]), float(x[1])) - 1) ** 2), np.array([0.6, 0.8]),
                         methods=(np.zeros_like,))
     assert length.agree is not False and length.kind != "KINK", length.verdict
+
+
+@pytest.mark.parametrize("kind, pattern", [(np.float32, "right to the digits of float32"),
+                                           (np.float16, "right to the digits of float16")])
+def test_a_candidate_in_lower_precision_is_named_as_that(kind, pattern):
+    """It was said to be off by one number in every entry, which it was not."""
+    gradient = lambda x: (np.sin(x) + x * np.cos(x)).astype(kind)
+    result = dk.compare(lambda x: np.sum(np.sin(x) * x), np.array([0.3, 1.2, -2.0]), methods=("reverse", gradient))
+    assert result.agree is False and pattern in result.findings[0].pattern
+
+
+def test_errors_of_different_size_are_no_shift():
+    off = np.array([1e-4, -3e-4, 2e-4])
+    gradient = lambda x: np.cos(x) + off
+    result = dk.compare(lambda x: np.sum(np.sin(x)), np.array([0.3, 1.2, -2.0]), methods=("reverse", gradient))
+    assert result.agree is False and "in every entry" not in result.verdict
+    shifted = dk.compare(lambda x: np.sum(np.sin(x)), np.array([0.3, 1.2, -2.0]),
+                         methods=("reverse", lambda x: np.cos(x) + 1e-4))
+    assert "off by 0.0001 in every entry" in shifted.verdict
+
+
+def test_a_candidate_that_leaves_python_is_a_finding():
+    def leaving(x):
+        raise SystemExit(0)
+
+    result = dk.compare(lambda x: np.sum(x**2), np.ones(2), methods=("reverse", leaving))
+    assert result.agree is False and "raised SystemExit" in result.verdict
