@@ -192,6 +192,6 @@ def test_strategies_may_be_imported_before_hypothesis(tmp_path):
     installed.mkdir()
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: diffkit\nVersion: 0\n")
     (installed / "entry_points.txt").write_text("[hypothesis]\ndiffkit = diffkit.strategies:register\n")
-    program = f"import sys; sys.path.append({str(tmp_path)!r}); import diffkit.strategies as s; print(s.programs.__name__)"
+    program = f"import sys; sys.path.append({str(tmp_path)!r}); from diffkit import strategies"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert run.stdout == "programs\n", run.stderr
+    assert run.returncode == 0, run.stderr

@@ -177,7 +177,9 @@ def test_ctrl_c_at_any_line_between_epochs_loses_nothing() -> None:
 
 
 def test_a_real_ctrl_c(tmp_path: pathlib.Path) -> None:
-    code = ("import sys, numpy as np\nfrom diffkit import optim, train\n"
+    # (What is started in the background inherits that SIGINT is ignored.)
+    code = ("import signal, numpy as np\nfrom diffkit import optim, train\n"
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
             "r = train.fit(lambda w: np.sum(w * w), np.ones(3), None, optim.SGD(1e-9), epochs=10**9,\n"
             "              progress=False, callbacks=[lambda e: e.epoch == 5 and print('going', flush=True)])\n"
             "print(r.stopped, r.params.shape)")
@@ -187,7 +189,10 @@ def test_a_real_ctrl_c(tmp_path: pathlib.Path) -> None:
     assert process.stdout.readline() == "going\n"
     time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    try:
+        out, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
     assert out == "interrupted (3,)\n"
     assert "TrainingWarning: interrupted in epoch" in err
 
