@@ -10,11 +10,16 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from typing import Any
 
 _INSIDE = (os.path.dirname(os.path.abspath(__file__)) + os.sep,)
 _LIBRARIES = tuple(os.sep + name + os.sep for name in ("numpy", "functools"))
 _SCIPY = f"{os.sep}site-packages{os.sep}scipy{os.sep}"
+
+#: By thread, what makes the last error again (class, message, attributes), until it came out of the run it was made
+#: in: the user's program may catch it there (``buffers/swallowed.py``).  Not the error, whose traceback holds arrays.
+UNHEARD: dict[int, tuple[type[DiffkitError], str, dict[str, Any]]] = {}
 
 
 def user_frame() -> Any:
@@ -87,7 +92,9 @@ class DiffkitError(Exception):
             beats.append(f"  Probably wanted: {want}")
         if causes:
             beats.append(f"  Other causes: {causes}")
-        super().__init__("\n".join(beats))
+        message = "\n".join(beats)
+        super().__init__(message)
+        UNHEARD[threading.get_ident()] = type(self), message, dict(vars(self))
 
 
 class InputError(DiffkitError, TypeError):

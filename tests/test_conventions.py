@@ -123,6 +123,24 @@ def test_what_is_printed_is_no_number_again():
         dk.grad(lambda x: float(f"{x:.3f}") * x)(0.7)
 
 
+def test_a_swallowed_refusal_that_changes_f_is_raised_after_all():
+    def kept(x):
+        try:
+            return float(x) * 2
+        except TypeError:
+            return x * 2
+
+    def changed(x):
+        try:
+            return float(x) * 2
+        except TypeError:
+            return x * 0
+
+    assert dk.grad(kept)(1.5) == 2.0
+    with pytest.raises(dk.errors.LostDerivativeError):
+        dk.grad(changed)(1.5)
+
+
 def test_an_unknown_function_is_refused_by_name():
     with pytest.raises(UnknownFunctionError, match=r"numpy\.packbits") as caught:
         dk.grad(lambda x: np.sum(np.packbits(x)))(np.ones(8))

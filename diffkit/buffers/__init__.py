@@ -47,6 +47,7 @@ from diffkit.buffers.running import (
     with_originals,
 )
 from diffkit.buffers.store import FLAT
+from diffkit.buffers.swallowed import forget, raise_if_it_matters
 from diffkit.buffers.writes import (
     add_at,
     flat,
@@ -58,6 +59,7 @@ from diffkit.buffers.writes import (
     ufunc_at,
     ufunc_out,
 )
+from diffkit.errors import UNHEARD
 from diffkit.levels import leaked
 from diffkit.refusals import raise_refusal_behind
 from diffkit.rules import kinds
@@ -76,16 +78,24 @@ def run(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
     NumPy's creation functions are replaced meanwhile, in this thread only; the result
     has no handles left in it.  A refusal that NumPy or SciPy wrapped in an error of its own ("setting an
-    array element with a sequence", a SystemError) comes out as itself.
+    array element with a sequence", a SystemError) comes out as itself; one that the program caught
+    comes out if it made another function of f.
     """
+    if UNHEARD and not is_running():  # of an earlier run's sweep, say
+        forget()
     try:
         result = inside(f, args, kwargs)
     except Exception as error:
+        if not is_running():  # (a function that runs around this one may catch it)
+            forget()
         if isinstance(error, ValueError):
             raise_explained(error)
         raise_refusal_behind(error)
         raise
-    return settle(result)
+    result = settle(result)
+    if UNHEARD:
+        raise_if_it_matters(f, args, kwargs, result)
+    return result
 
 
 def settle(result: Any) -> Any:

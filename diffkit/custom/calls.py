@@ -20,6 +20,7 @@ import numpy as np
 
 from diffkit import tree
 from diffkit.buffers import plainly, settle
+from diffkit.buffers.swallowed import forget
 from diffkit.errors import InputError, LostDerivativeError, UnknownFunctionError, UnsupportedArgumentError
 from diffkit.levels import Level
 from diffkit.recording import RecordLevel
@@ -89,6 +90,7 @@ class Operation(Rule):
             try:
                 return self._arrays(settle(self.function(*self.unpack(leaves))), closed=False)
             except (LostDerivativeError, UnknownFunctionError, UnsupportedArgumentError):
+                forget()
                 del level.nodes[nodes:], level.guards[guards:]
         return level.process(self, leaves, {})
 
