@@ -74,12 +74,13 @@ def raise_refusal_behind(error: Exception) -> None:
     """Raise the refusal that SciPy's compiled code made an error of its own of, if it did.
 
     Such code calls the user's function, can't read the traced result, and either goes on with the refusal
-    pending (a SystemError; CPython may then fail to find an attribute or a name that is there) or forgets it ("not a proper
-    array of floats").
+    pending (a SystemError; CPython may then not find an attribute of ours that is there) or forgets it ("not a
+    proper array of floats").
     """
     refused, _refused.by_scipy = getattr(_refused, "by_scipy", None), None
     if refused is not None and not isinstance(error, DiffkitError) and (
-            isinstance(error, (SystemError, AttributeError, NameError, KeyError)) or raised_in_scipy(error)):
+            isinstance(error, SystemError) or raised_in_scipy(error)
+            or type(getattr(error, "obj", None)).__module__.startswith("diffkit.")):
         raise refused from None
 
 
