@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import pathlib
 import sys
 
+CPU = pathlib.Path("/proc/cpuinfo")
+if CPU.exists() and "avx512vl" in CPU.read_text():
+    # A virtual machine may hide its processor's name, and OpenBLAS then takes kernels of 2013 for it.
+    os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(name, "1")  # before NumPy is loaded
 if hasattr(os, "sched_setaffinity"):
