@@ -8,6 +8,7 @@ perturbation of one weight then costs what depends on that weight.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,6 +44,7 @@ class Machine:
         #: Operations on entries so far, as ``cost`` counts them.
         self.work = 0
         self._constants: dict[tuple[int, int], Any] = {}
+        self._costs: dict[int, int] = {}
 
     # --- runs -------------------------------------------------------------------------------
     def run(self, inputs: Sequence[Any]) -> Values:
@@ -75,7 +77,13 @@ class Machine:
 
     def full_cost(self) -> int:
         """The operations on entries that one run takes, an addition being one (an estimate)."""
-        return sum(cost(node) for node in self.order)
+        return sum(self._cost(node) for node in self.order)
+
+    def _cost(self, node: Node) -> int:
+        found = self._costs.get(node.index)
+        if found is None:
+            found = self._costs[node.index] = cost(node)
+        return found
 
     def guard_answers(self, values: Values) -> list[Guard]:
         """The guards whose question has another answer on these values (of a numeric run)."""
@@ -108,7 +116,7 @@ class Machine:
         assert rule is not None
         if rule is PICK:
             return operands[0][node.params["position"]]
-        self.work += cost(node)
+        self.work += self._cost(node)
         entry = EXACT.get(rule.name)
         if entry is not None:
             check_parameters(entry, spelled(rule.name), node.params)
@@ -146,7 +154,7 @@ class Machine:
             if not mask.all():
                 if not mask.any():
                     return None
-                self.work += cost(node) * int(np.count_nonzero(mask)) // mask.size + mask.size // 20
+                self.work += self._cost(node) * int(np.count_nonzero(mask)) // mask.size + mask.size // 20
                 few = tuple(np.broadcast_to(value, node.shape)[mask] for value in self._numbers(node, operands))
                 new = old.copy()
                 new[mask] = self.algebra.elementwise(rule, node, few)
@@ -217,7 +225,7 @@ def cost(node: Node) -> int:
 
 
 def _entries(node: Node) -> int:
-    return int(np.prod(node.shape)) if node.shape is not None else 1
+    return math.prod(node.shape) if node.shape is not None else 1
 
 
 def ancestors(nodes: Sequence[Node]) -> list[Node]:

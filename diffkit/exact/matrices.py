@@ -52,16 +52,19 @@ def eliminate(algebra: Any, a: Any, b: Any) -> tuple[Any, Any]:
             a[[k, pivot]], b[[k, pivot]] = a[[pivot, k]], b[[pivot, k]]
             determinant = -determinant
         determinant = determinant * a[k, k]
-        for i in range(k + 1, n):
-            factor = a[i, k] / a[k, k]
-            if factor != 0:
-                a[i, k:] = a[i, k:] - factor * a[k, k:]
-                b[i] = b[i] - factor * b[k]
+        factors = a[k + 1:, k] / a[k, k]
+        _subtract(factors, a[k, k:], a[k + 1:, k:])
+        _subtract(factors, b[k], b[k + 1:])
     for k in range(n - 1, -1, -1):
         b[k] = b[k] / a[k, k]
-        for i in range(k):
-            b[i] = b[i] - a[i, k] * b[k]
+        _subtract(a[:k, k], b[k], b[:k])
     return b, determinant
+
+
+def _subtract(factors: Any, row: Any, below: Any) -> None:
+    """A multiple of ``row`` from each row below it, in place; a factor of 0 leaves the very same objects."""
+    moved = np.flatnonzero(factors != 0)
+    below[moved] = below[moved] - np.multiply.outer(factors[moved], row)
 
 
 def identity(algebra: Any, n: int) -> Any:

@@ -72,6 +72,10 @@ class Evaluator:
         self.context = mpmath.MPContext()
         self.context.dps = digits
         self._functions: dict[Any, Callable[..., Any]] = {}
+        self.move(point)
+
+    def move(self, point: Mapping[Any, Any]) -> None:
+        """To another point; a context of mpmath's takes as long as a hundred operations, and is kept."""
         self._known: dict[Any, Any] = {symbol: _entered(self.context, value) for symbol, value in point.items()}
 
     def __call__(self, expression: Any) -> Any:

@@ -47,6 +47,7 @@ class Operations:
         self.order = ancestors([out for out in found.outs if isinstance(out, Node)])
         self._partials: dict[Any, Any] = {}
         self._precise = _PRECISE
+        self._evaluator = Evaluator({}, _DIGITS)
 
     # --- first order ----------------------------------------------------------------------------
     def jacobian(self) -> list[list[Any]]:
@@ -197,13 +198,13 @@ class Operations:
         size = int(np.prod(np.broadcast_shapes(*(np.shape(value) for value in values))))
         if size <= self._precise:
             self._precise -= size
-            return _precise(expression, symbols, values)
+            return _precise(expression, symbols, values, self._evaluator)
         with np.errstate(all="ignore"):
             found = np.array(np.broadcast_to(_numpy(expression, len(symbols))(*values), node.shape))
             odd = ~np.isfinite(found)
             if odd.any():
                 few = [np.broadcast_to(value, found.shape)[odd] for value in values]
-                found[odd] = _precise(expression, symbols, few)
+                found[odd] = _precise(expression, symbols, few, self._evaluator)
         return found
 
 
@@ -237,14 +238,15 @@ def _numpy(expression: Any, count: int) -> Any:
     return sympy.lambdify(columns.arguments(count, real=True), expression, modules=["numpy", "scipy"])
 
 
-def _precise(expression: Any, symbols: list[Any], values: list[Any]) -> Any:
-    """Entry by entry at 30 digits; equal operands are computed once."""
+def _precise(expression: Any, symbols: list[Any], values: list[Any], evaluate: Evaluator) -> Any:
+    """Entry by entry at the digits of ``evaluate``; equal operands are computed once."""
     entries = np.broadcast_arrays(*values)
     known: dict[Any, Any] = {}
     found = []
     for row in zip(*(entry.ravel().tolist() for entry in entries)):
         if row not in known:
-            known[row] = plain(Evaluator(dict(zip(symbols, row)), _DIGITS)(expression))
+            evaluate.move(dict(zip(symbols, row)))
+            known[row] = plain(evaluate(expression))
         found.append(known[row])
     return np.array(found if found else np.zeros(0)).reshape(entries[0].shape)
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import sympy
 
+import diffkit as dk
 from diffkit import recording, tree
 from diffkit.exact import Machine, NotExact
 from diffkit.exact.columns import parse
@@ -218,3 +219,15 @@ def test_expressions_evaluate_to_numpys_values():
     found = Machine(recorded, algebra).run([symbols])[recorded.output.index]
     at = [float(entry.subs(dict(zip(symbols, X)))) for entry in found]
     np.testing.assert_allclose(at, np.cumsum(np.sin(X) ** 2) / np.arange(1, 5), rtol=1e-14)
+
+
+def test_elimination_never_spells_out_an_array(monkeypatch):
+    """mpmath tries to read the array on the right of a number, and wrote out all of it for that."""
+    spelled = []
+    number = mpmath.ctx_mp_python._mpf  # of every context
+    real = number.__repr__
+    monkeypatch.setattr(number, "__repr__", lambda self: spelled.append(1) or real(self))
+    a = np.array([[4.0, 1.0, 2.0], [1.0, 3.0, 0.0], [2.0, 0.0, 5.0]])
+    result = dk.compare(lambda b: np.sum(np.linalg.solve(a, b)), np.array([1.0, 2.0, 3.0]))
+    assert result.row("referee").status == "ok" and result.agree is True
+    assert not spelled
