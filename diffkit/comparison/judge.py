@@ -101,7 +101,8 @@ def _by_f(problem: Problem, ran: Sequence[Witness], differences: Witness | None,
     if differences is not None and verdict.wrong.get(differences.method, none).any():
         alone, witness = verdict.wrong[differences.method], differences
         verdict.wrong[differences.method] = alone & ~within(
-            problem, lambda at: confirmed_by_f(at, alone, verdict.reference, witness, verdict.words == NOISY),
+            problem, lambda at: confirmed_by_f(at, alone, verdict.reference, witness, verdict.words == NOISY,
+                                              verdict.source == "referee"),
             lambda _: none, PATIENCE)
         verdict.undecided = verdict.undecided & verdict.accused()
     found = _tied(problem, ran, live & (verdict.words == "ok"), verdict.wrong)

@@ -2,7 +2,8 @@
 
 Beside a pole of an ill-conditioned system, or above noise that looks like a slope, a ladder
 of steps can settle on a number and claim it.  When differences contradict a reference that other
-families share, that reference is held against f itself: if there is a range of steps, four
+families share, by little (a claim is an estimate, and a few in a thousand are too small by a factor of one to three),
+nobody is wrong.  Else that reference is held against f itself: if there is a range of steps, four
 in a row, where the plain central difference of f is the reference to a twentieth, and to a tenth of
 what the two are apart, then f confirms it there, and the claim was wrong.  A recording that misses part
 of f has no such range.
@@ -25,14 +26,18 @@ from diffkit.comparison.problem import Array, Problem
 _MOST, _LONGEST = 24, 2.0
 _IN_A_ROW, _NEARER = 4, 0.1
 _LEVELS = range(2, 43, 2)
+#: How many times their claim differences may be off where they stand alone; a claim that is small beside the slope.
+_CLAIMS, _SMALL = 10.0, 1e-4
 
 
-def confirmed_by_f(problem: Problem, wrong: Array, reference: Array, differences: Witness, rough: Array) -> Array:
-    """Entries of ``wrong`` where evaluations of f support the reference, not what differences claim.
+def confirmed_by_f(problem: Problem, wrong: Array, reference: Array, differences: Witness, rough: Array,
+                   exact: bool = False) -> Array:
+    """Entries of ``wrong`` where f supports the reference (50 digits where ``exact``), or a claim was a little small.
 
     Where f is ``rough`` no step can tell two slopes that are near each other apart.
     """
-    found = np.zeros(wrong.shape, bool)
+    found = wrong & _overclaimed(reference, differences, exact)
+    wrong = wrong & ~found
     if problem.low_precision or np.iscomplexobj(problem.point) or np.iscomplexobj(reference):
         return found
     claimed = np.asarray(differences.value)
@@ -52,12 +57,23 @@ def confirmed_by_f(problem: Problem, wrong: Array, reference: Array, differences
                 near = np.abs(slopes - right) <= np.minimum(0.05 * np.abs(right), _NEARER * gap)
             near &= reference[:, column] != 0
             runs = np.lib.stride_tricks.sliding_window_view(near, _IN_A_ROW, axis=0).all(axis=-1).any(axis=0)
-            found[:, column] = wrong[:, column] & runs
+            found[:, column] |= wrong[:, column] & runs
         if time.monotonic() - start > _LONGEST:
             break
-    if len(looked) < len(columns) and np.array_equal(found[:, looked], wrong[:, looked]):
-        return wrong
+    if len(looked) < len(columns) and found[:, looked][wrong[:, looked]].all():
+        return found | wrong
     return found
+
+
+def _overclaimed(reference: Array, differences: Witness, exact: bool) -> Array:
+    """Where differences miss by no more than claims that are too small do.
+
+    A claim as large as the slope itself must not hide that nobody knows the slope: then only 50 digits are trusted.
+    """
+    claim = np.nan_to_num(np.asarray(differences.claim), nan=0.0, posinf=0.0)
+    with np.errstate(all="ignore"):
+        near = np.abs(np.asarray(differences.value) - reference) <= _CLAIMS * claim
+        return np.asarray(near & (exact | (claim <= _SMALL * np.abs(reference))))
 
 
 def _slopes(problem: Problem, column: int) -> Array | None:

@@ -1,83 +1,167 @@
-"""How much rounding can do to a program: run it with every operand off by its last digit.
+"""How much rounding can do to a derivative: compute it again with every result off by its last digit.
 
-A gradient through an ill-conditioned constant, or through a cancellation that yields an
-exact 0, shows no spread when x moves by a few units of its last place.  It does when every
-operand of every operation moves by one, at random (stochastic arithmetic: each result is
-then exact for slightly other operands, which is all that rounding ever grants).  The
-reverse sweep of a few such runs, against the unshaken one, is the loss that ordinary
-precision may cause; a wrong rule, being wrong in all runs alike, shows none.
+A derivative through an ill-conditioned constant, through a cancellation that yields an exact 0, or whose sweep
+adds up large numbers to a small one, shows no spread when x moves by a few units of its last place.  It does when
+every operation's result moves by one, at random (stochastic arithmetic: Vignes, *Mathematics and Computers in
+Simulation* 35, 1993).  So the whole derivative, f and the sweep through it alike, runs on an interpreter of its own,
+in reverse and in forward mode: a wrong rule, being wrong in all runs alike, shows nothing; a cancellation shows its
+full size.
+
+Three things make the runs what other roundings of the same program would be:
+
+- A result that holds nothing but its operands' numbers (a maximum, a slice, a sign turned) was not rounded, and
+  stays.  An operation with sums inside (a mean, a product of matrices, a solve) has its operands moved:
+  it is then exact for slightly other ones, which is all that rounding ever grants.
+- Which way a result goes is a hash of its digits, its operands' and the run's number.  What is computed alike is
+  rounded alike: ties are broken only where rounding made them, and a program that runs again finds what it found.
+- What Python asks (``if``, an index) is answered by the numbers as they are; masks inside (``where``, the largest
+  entry) go by the moved ones.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from diffkit import tree
 from diffkit.comparison.problem import Array, Problem
-from diffkit.recording import TapeLevel
+from diffkit.levels import Level
 from diffkit.rules.kinds import Elementwise, Rule
 from diffkit.traced import Traced
-from diffkit.transforms.matrices import jacobian_rows
-from diffkit.transforms.products import Linearized
 
 _RUNS = 4
+#: Forward mode is run as well where it has at most so many columns for each row of the reverse sweep, or in all.
+_COLUMNS = 64
+#: Unsigned integers by size in bytes, for the digits of floating types.
+_DIGITS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 
 
-class _ShakenLevel(TapeLevel):
-    """A tape whose operations see operands a rounding error away."""
+class RoundingLevel(Level):
+    """An interpreter whose results are rounded another way; a value's mark is what it is then."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, run: int) -> None:
         super().__init__()
-        self.rng = rng
+        self.run = run
 
-    def unary(self, rule: Elementwise, x: Traced) -> Any:
-        return super().unary(rule, self._shake(x))
-
-    def binary(self, rule: Elementwise, a: Any, b: Any) -> Any:
-        # An exponent's last digit is no rounding.
-        return super().binary(rule, self._shake(a), b if rule.name == "power" else self._shake(b))
+    def lift(self, value: Any, moved: Any) -> Traced:
+        """A value of the run, and what it is with other roundings."""
+        return Traced(self, value, moved)
 
     def process(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        # A comparison must see what the program saw; unary and binary shake for themselves.
-        if not rule.is_flat and not (type(rule) is Elementwise and len(args) <= 2):
-            args = tuple(self._shake(arg) for arg in args)
-        return super().process(rule, args, params)
+        own = [type(arg) is Traced and arg.level is self for arg in args]
+        plain = rule.call(*(arg.value if mine else arg for arg, mine in zip(args, own)), **params)
+        moved = self._rounded(rule, tuple(arg.mark if mine else arg for arg, mine in zip(args, own)), params)
+        if type(plain) is not tuple:
+            return self._lifted(plain, moved)
+        return tuple(map(self._lifted, plain, moved))
 
-    def _shake(self, arg: Any) -> Any:
-        traced = type(arg) is Traced and arg.level is self
-        value = arg.value if traced else arg
-        if not isinstance(value, (np.ndarray, np.floating)) or value.dtype.kind != "f":
-            return arg
-        if not traced and not value.shape:
-            return arg
-        signs = self.rng.choice((-1.0, 1.0), value.shape)
-        moved = (value * (1 + np.finfo(value.dtype).eps * signs).astype(value.dtype))[()]
-        return Traced(self, moved, arg.mark) if traced else moved
+    def _lifted(self, plain: Any, moved: Any) -> Any:
+        # How many entries pass a test is Python's business too.
+        return self.lift(plain, moved if np.shape(moved) == np.shape(plain) else plain)
+
+    def _rounded(self, rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        found = rule.call(*args, **params)
+        if rule.is_flat:
+            return found
+        if isinstance(rule, Elementwise):
+            numbers = [arg for arg in args if _is_real(arg)]
+            kept = [np.abs(found) == np.abs(arg) for arg in numbers]
+            moved = _turned(found, self.run, numbers)
+            return np.where(np.any(np.broadcast_arrays(*kept), axis=0), found, moved)[()] if kept else moved
+        outs = found if type(found) is tuple else (found,)
+        given = np.concatenate([np.zeros(1), *(np.ravel(np.abs(arg)) for arg in args if _is_real(arg))])
+        if all(not _is_real(out) or np.isin(np.abs(out), given).all() for out in outs):
+            return found
+        return rule.call(*(_turned(arg, self.run) for arg in args), **params)
+
+
+def _turned(value: Any, run: int, operands: Sequence[Any] = ()) -> Any:
+    """A value with the last digit of every number off by one, up or down by these digits and the operands'.
+
+    A result below the smallest normal number, where digits are fewer, is off by the smallest number there is.
+    """
+    if not _is_real(value):
+        return value
+    mixed = _mixed(value, run)
+    for operand in operands:
+        mixed = _mixing(mixed ^ _mixed(operand, run))
+    signs = 1.0 - 2.0 * (mixed >> np.uint64(63)).astype(float)
+    limits = np.finfo(value.dtype)
+    moved = value * (1 + limits.eps * signs).astype(value.dtype)
+    if operands:
+        moved = np.where(np.abs(value) < limits.tiny, value + (limits.smallest_subnormal * signs).astype(value.dtype),
+                         moved)
+    return moved[()]
+
+
+def _mixed(value: Any, run: int) -> Array:
+    """A hash of each number's digits."""
+    array = np.array(value, ndmin=1, order="C")
+    digits = array.view(_DIGITS[array.dtype.itemsize]).astype(np.uint64).reshape(np.shape(value))
+    return _mixing(digits + np.uint64((run * 0x9E3779B97F4A7C15) % 2**64))
+
+
+def _mixing(digits: Array) -> Array:
+    """Splitmix64's last step: every bit depends on all."""
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        digits = (digits ^ (digits >> np.uint64(shift))) * np.uint64(factor)
+    return digits ^ (digits >> np.uint64(31))
+
+
+def _is_real(value: Any) -> bool:
+    """Whether a value is floating numbers of a type whose digits are known."""
+    dtype = getattr(value, "dtype", None)
+    return dtype is not None and dtype.kind == "f" and dtype.itemsize in _DIGITS
 
 
 def loss_by_rounding(problem: Problem, seed: int) -> Array | None:
-    """The largest change of reverse's Jacobian over a few shaken runs; None where f can't be run so."""
+    """The largest change of the Jacobian over a few runs with other roundings; None where f can't be run so."""
+    methods = ["reverse"]
+    if problem.columns <= max(_COLUMNS, problem.rows):
+        methods.append("forward")
+    found = []
+    for method in methods:
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                found += [_apart(problem, method, _RUNS * seed + run + 1) for run in range(_RUNS)]
+        except Exception:  # an operation that won't bear it: by this mode nothing was seen
+            continue
+    if not found:
+        return None
+    # Where a run has no number (a root of less than 0) the others tell.
+    return np.max(np.nan_to_num(found, nan=0.0, posinf=0.0), axis=0)
+
+
+def _apart(problem: Problem, method: str, run: int) -> Array:
+    """How far one Jacobian moves in a run with other roundings."""
     from diffkit.transforms import jacobian
 
-    rng = np.random.default_rng(seed)
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            args, kwargs = problem.fresh()
-            steady = problem.matrix(jacobian(problem.f, problem.argnums, method="reverse")(*args, **kwargs))
-            runs = [np.abs(_shaken(problem, rng) - steady) for _ in range(_RUNS)]
-    except Exception:  # an operation that won't bear it: nothing was seen, nothing is excused
-        return None
-    return np.nan_to_num(np.max(runs, axis=0), nan=0.0, posinf=0.0)
-
-
-def _shaken(problem: Problem, rng: np.random.Generator) -> Array:
-    """One Jacobian by reverse sweeps over a shaken tape."""
     args, kwargs = problem.fresh()
-    moving = dataclasses.replace(problem.with_leaves(problem.moving.leaves).moving, args=args)
-    run = Linearized(problem.f, moving, kwargs, level=_ShakenLevel(rng))
-    return problem.matrix(tree.unflatten(run.structure, [moving.answer(row) for row in jacobian_rows(run, moving)]))
+    at, level = dataclasses.replace(problem.with_leaves(problem.moving.leaves).moving, args=args), RoundingLevel(run)
+
+    def seen(leaf: Any) -> Any:
+        """A number times 1: so that the level sees its tangent or cotangent too, where f is linear."""
+        if getattr(getattr(leaf, "dtype", None), "kind", "") != "f":
+            return leaf
+        one = np.ones((), leaf.dtype)[()]
+        return leaf * level.lift(one, one)
+
+    def f(*args: Any, **kwargs: Any) -> Any:
+        own = [tree.map(seen, arg) if i in at.positions else arg for i, arg in enumerate(args)]
+        return tree.map(seen, problem.f(*own, **kwargs))
+
+    try:
+        answer = jacobian(f, problem.argnums, method=method)(
+            *at.merge([level.lift(leaf, leaf) for leaf in at.leaves]), **kwargs)
+        leaves, structure = tree.flatten(answer)
+        pairs = [(leaf.value, leaf.mark) if type(leaf) is Traced and leaf.level is level else (leaf, leaf)
+                 for leaf in leaves]
+    finally:
+        level.close()
+    plain, moved = (problem.matrix(tree.unflatten(structure, part)) for part in map(list, zip(*pairs)))
+    return np.abs(moved - plain)

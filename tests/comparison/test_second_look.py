@@ -89,3 +89,22 @@ def test_a_recording_that_misses_part_of_f_is_still_accused(missing):
 
     result = dk.compare(f, X, methods=("reverse", "symbolic", "central"), referee=False)
     assert result.agree is False and "evaluations of f contradict the recorded program" in result.verdict
+
+
+@pytest.mark.parametrize("claims, exact, confirmed", [(3.0, False, True), (30.0, False, False), (3.0, True, True),
+                                                      (30.0, True, False)])
+def test_a_claim_that_is_too_small_by_a_little_accuses_nobody(claims, exact, confirmed):
+    """Differences that are off by 1e-9: too little for plain quotients to say who is right."""
+    f = Counting()
+    at = pose(f, (X,), {}, 0)
+    right, wrong = np.cos(X)[None], np.ones((1, N), bool)
+    differences = Witness("central", "numeric", value=right + 1e-9, claim=np.full((1, N), 1e-9 / claims), exact=False)
+    assert confirmed_by_f(at, wrong, right, differences, ~wrong, exact).all() == confirmed
+
+
+def test_a_claim_as_large_as_the_slope_is_trusted_against_all_but_fifty_digits():
+    at, wrong = pose(Counting(), (X,), {}, 0), np.ones((1, N), bool)
+    doubled = 2 * np.cos(X)[None]
+    differences = Witness("central", "numeric", value=doubled / 2, claim=0.2 * np.abs(doubled), exact=False)
+    assert not confirmed_by_f(at, wrong, doubled, differences, ~wrong).any()
+    assert confirmed_by_f(at, wrong, doubled, differences, ~wrong, exact=True).all()
