@@ -20,10 +20,11 @@ import numpy as np
 
 from diffkit import quiet, tree
 from diffkit.compiling.naming import RESERVED
-from diffkit.compiling.plan import WRITES, Plan
+from diffkit.compiling.plan import VIEWS, WRITES, Plan
 from diffkit.compiling.program import Item, Program
-from diffkit.compiling.standins import LARGE, is_whole
+from diffkit.compiling.standins import LARGE, is_stand_in, is_whole
 from diffkit.compiling.steps import Steps
+from diffkit.rules.shapes import BROADCAST_TO
 
 #: What a program returns in place of a result: it met a NaN where none was recorded.
 MET_NAN = -1
@@ -169,8 +170,16 @@ class Emitter(Steps):
 
 def _holds_all(view: Item, owner: Item) -> bool:
     """Whether a view is all of its owner's memory, each entry once, so that a copy would be no different."""
-    flags = view.value.flags
-    return bool(view.value.nbytes == owner.value.nbytes and flags.forc and flags.writeable)
+    value = view.value
+    ordered = value.transpose(sorted(range(value.ndim), key=lambda axis: -value.strides[axis]))
+    return bool(value.nbytes == owner.value.nbytes and ordered.flags.c_contiguous) and _is_writeable(view)
+
+
+def _is_writeable(view: Item) -> bool:
+    """Whether the caller may write into a view: stand-ins for large arrays can't tell, how they were made can."""
+    if not is_stand_in(view.value):
+        return bool(view.value.flags.writeable)
+    return view.rule is not BROADCAST_TO and (view.rule not in VIEWS or _is_writeable(view.args[0]))
 
 
 def _nan_sum(value: Any) -> Any:

@@ -89,3 +89,28 @@ def test_a_first_call_takes_the_memory_of_an_eager_one():
     assert peak(compiled) < 1.3 * most
     assert peak(compiled) < 1.3 * most
     assert compiled.reason == ""
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("axes", [(1, 0, 2), (2, 0, 1), (2, 1, 0)])
+def test_a_large_transposed_result_is_handed_out_as_it_is(axes, backend):
+    def f(x):
+        return np.transpose(x * x + x, axes)
+
+    compiled = dk.compile(f, backend=backend)
+    x = np.linspace(0.0, 1.0, 64 * 50 * 4).reshape(64, 50, 4)
+    _, second, third = (compiled(x) for _ in range(3))
+    assert "order='K'" not in compiled.source
+    assert third.strides == f(x).strides
+    third[...] = 0.0
+    np.testing.assert_array_equal(second, (x * x + x).transpose(axes))
+    assert not np.shares_memory(second, compiled(x))
+
+
+def test_a_large_result_that_was_broadcast_is_the_callers_to_write_into():
+    compiled = dk.compile(lambda x: np.broadcast_to(np.sin(x), (100, 100)))
+    x = np.linspace(0.0, 1.0, 10_000).reshape(100, 100)
+    for _ in range(3):
+        result = compiled(x)
+    result[0, 0] = 5.0
+    assert result[0, 0] == 5.0 and result[1, 1] == np.sin(x)[1, 1]
