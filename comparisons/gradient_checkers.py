@@ -42,7 +42,7 @@ def diffkit(case: Case) -> bool | None:
 def diffkit_black_box(case: Case) -> bool | None:
     """diffkit on evaluations of f alone, as for a function it can't record."""
     return dk.compare(case.f, case.x, methods=("central", case.gradient), referee=False,
-                      budget=1.0).agree is not False
+                      budget=6.0).agree is not False
 
 
 def torch_checker(fast: bool) -> Checker:

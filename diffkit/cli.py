@@ -74,6 +74,8 @@ def parser() -> argparse.ArgumentParser:
                          help="forward, reverse, symbolic, central, numeric, forward-difference, "
                          "backward-difference, complex-step, or a gradient function in the target's file")
     compare.add_argument("--digits", type=int, default=50, metavar="N", help="digits of the referee (default: 50)")
+    compare.add_argument("--budget", type=float, default=60.0, metavar="S",
+                         help="seconds for the whole comparison (default: 60)")
     compare.add_argument("--no-referee", action="store_true", help="no referee, and no witness that was not named")
     compare.add_argument("--json", metavar="FILE", help="write the comparison as JSON ('-': to stdout, alone)")
     compare.add_argument("--markdown", metavar="FILE", help="write it as Markdown ('-': to stdout, alone)")
@@ -120,7 +122,8 @@ def _compare(options: argparse.Namespace) -> int:
             if target.module is None:  # an expression has no line of the user's to warn of: the report says NaN
                 warnings.simplefilter("ignore", RuntimeWarning)
             comparison = compare(target.function, *target.arguments, argnums=target.argnums, methods=methods,
-                                 digits=options.digits, referee=False if options.no_referee else "auto")
+                                 digits=options.digits, referee=False if options.no_referee else "auto",
+                                 budget=options.budget)
         written = _write(comparison, options, time.perf_counter() - start)
     except TargetError as error:
         _complain(str(error))

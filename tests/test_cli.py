@@ -79,6 +79,7 @@ def test_what_cannot_be_compared_is_2_with_the_reason_on_stderr(arguments, reaso
     (["x**2", "--at", "x='a'"], "can't be differentiated"),
     (["x**2", "--at", "x=1", "--html", "/nowhere/at/all.html", "--methods", "reverse,central"], "can't be written"),
     (["x**2", "--at", "x=1", "--digits", "many"], "invalid int"),
+    (["x**2", "--at", "x=1", "--budget", "0"], "leaves no time"),
     (["x**2", "--sideways"], "unrecognized"),
     ([], "TARGET"),
 ])

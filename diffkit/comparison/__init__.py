@@ -2,6 +2,7 @@
 
     problem      f, the point, and every derivative as one matrix
     methods      running a method; its error is measured or claimed     referee   50 digits
+    allowance, affording, guard, waking   one clock for all, what it suffices for, and what is stopped
     tolerance    how far apart two right derivatives may be
     judge        who is right, entry by entry
     second_look  differences that stand alone: were their steps too large?

@@ -1,12 +1,12 @@
 """Bounded time: a stranger's f may hang where nobody asked it before.
 
-``while abs(y * y - x) > 0`` ends at x and never at x(1 + eps).  f is called at x as its author would
-call it, without a limit; every other evaluation is watched.  A watch is a thread that wakes up now
-and then and compares two clocks with their limits: one of the call of f that is running, one of the
-whole method.  When a limit is passed it raises ``Overtime`` in the watched thread, between two
-bytecodes (``PyThreadState_SetAsyncExc``, which works in every thread and needs no signal).  So a
-Python loop is ended, and a single call into C ends first.  Overtime is no ``Exception``: code that
-swallows those (a stencil that takes an error for the edge of a domain) lets it through.
+``while abs(y * y - x) > 0`` ends at x and never at x(1 + eps).  So every evaluation is watched.  A watch is a
+thread that wakes up now and then and compares two clocks with their limits: one of the call of f that is running,
+one of the whole method, which never gets more than the comparison's allowance has left.  When a limit is passed it
+raises ``Overtime`` in the watched thread, between two bytecodes (``PyThreadState_SetAsyncExc``, which works in every
+thread), and wakes C that waits (``waking``).  So a Python loop is ended, and ``time.sleep``; a long computation in C
+ends first.  Overtime is no ``Exception``: code that swallows those (a stencil that takes an error for the
+edge of a domain) lets it through.
 
 An alarm that goes off inside a destructor or a callback of the garbage collector is lost there: Python would print it
 and go on.  It is not printed, and raised again a second later.
@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
+from diffkit.comparison import waking
 from diffkit.errors import EqualityBranchWarning
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Watch:
     def __init__(self, call: float, total: float) -> None:
         self.call, self.total = call, total
         self._began: float | None = None
-        self._done = self._fired = self._firing = self._over = False
+        self._done = self._fired = self._firing = self._over = self._wakes = False
         # A class of its own, so that a watch inside another one can't take the other's alarm for its own.
         self._alarm: type[Overtime] = type("Overtime", (Overtime,), {})
 
@@ -108,10 +109,12 @@ class Watch:
         self._owner = threading.get_ident()
         self._deadline = time.monotonic() + self.total
         self._settings = np.geterr()
+        self._wakes = waking.prepare()
         try:
             threading.Thread(target=self._look, daemon=True).start()
         except BaseException:  # the alarm of a watch around this one: nobody would ever put this one away
             self._done = True
+            self._rest()
             raise
         return self
 
@@ -122,6 +125,11 @@ class Watch:
             self._end()
         if self._fired:
             np.seterr(**self._settings)  # the alarm may have come inside an errstate's own exit
+        self._rest()
+
+    def _rest(self) -> None:
+        if self._wakes:
+            waking.restore()
 
     def _end(self) -> None:
         # No lock: an alarm between its acquiring and the next bytecode would leave it locked for ever.
@@ -159,6 +167,7 @@ class Watch:
             if not self._done:
                 self._fired, self._alarm.what = True, what
                 self._fire()
+                waking.wake(self._owner)
             self._firing = False
             if not self._fired:
                 _HUSH.end()
@@ -182,10 +191,14 @@ def patience(seconds: float, hung: bool = False) -> float:
 
 def within(problem: Problem, ask: Callable[[Problem], Answer], late: Callable[[str], Answer], total: float,
            call: float | None = None) -> Answer:
-    """``ask`` of the problem with its f watched; ``late(reason)`` when that is stopped."""
+    """``ask`` of the problem with its f watched; ``late(reason)`` when that is stopped, or can't be afforded."""
+    allowance = problem.allowance
+    reason = allowance.refusal(problem.seconds)
+    if reason:
+        return late(reason)
     limit = patience(problem.seconds, hung=bool(problem.hung)) if call is None else call
     try:
-        with Watch(limit, total) as watch, warnings.catch_warnings():
+        with Watch(limit, min(total, allowance.left())) as watch, warnings.catch_warnings():
             warnings.simplefilter("ignore", EqualityBranchWarning)  # the verdict says it (``Problem.equalities``)
             return ask(dataclasses.replace(problem, f=watch.timed(problem.f)))
     except Overtime as alarm:

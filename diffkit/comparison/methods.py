@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from diffkit import tree
+from diffkit.comparison.allowance import of
 from diffkit.comparison.copies import Counted
 from diffkit.comparison.guard import Overtime, within
 from diffkit.comparison.problem import Array, Function, Problem
@@ -118,31 +119,38 @@ def resolve(methods: Sequence[str | Function]) -> list[tuple[str, str | Function
     return rows
 
 
-def too_costly(problem: Problem, method: str, budget: float) -> str:
-    """Why a method is not even begun: its expected seconds are above the budget ("" if they are not)."""
+def expected_seconds(problem: Problem, method: str | Function) -> float:
+    """What a method is expected to take: its evaluations of f, plain or traced; one where they can't be counted."""
     n, m, once = problem.columns, problem.rows, problem.seconds
     # A traced operation on small arrays costs about five plain ones.
-    runs = {"forward": 5 * n, "reverse": 5 + 5 * min(m, 2 * n), "complex-step": 8 * n}.get(method)
-    if runs is None:
-        if method not in SCHEMES:
-            return ""
-        runs = 12 * n
-    expected = runs * once
-    if expected <= budget:
+    traced = max(problem.traced_seconds, once) if problem.traced_seconds else 5 * once
+    if not isinstance(method, str):
+        return once
+    runs = {"forward": n * traced, "reverse": (1 + min(m, 2 * n)) * traced, "complex-step": 8 * n * once}
+    return runs.get(method, 12 * n * once if method in SCHEMES else traced)
+
+
+def too_costly(problem: Problem, method: str) -> str:
+    """Why a method is not even begun: its expected seconds are more than there are left ("" if they are not)."""
+    expected, allowance = expected_seconds(problem, method), problem.allowance
+    if expected <= allowance.for_methods():
         return ""
-    return f"{n} inputs: about {expected:.0f} s expected, above the budget of {budget:g} s"
+    n = problem.columns
+    return (f"not begun: about {of(expected)} expected for {n} input{'s' * (n > 1)}, more than is left of the "
+            f"budget of {of(allowance.seconds)}")
 
 
 def witness(problem: Problem, name: str, method: str | Function, budget: float, seed: int) -> Witness:
-    """Run one method on the problem, within twice the budget."""
+    """Run one method on the problem, within twice its share of the budget, or of what it is expected to take."""
     family = FAMILIES[method] if isinstance(method, str) else USER
-    reason = too_costly(problem, method, budget) if isinstance(method, str) else ""
+    reason = too_costly(problem, method) if isinstance(method, str) else ""
     if family in (RULES, SYMBOLIC) and problem.astray:
         reason = problem.astray
     if reason:
         return Witness(name, family, SKIPPED, reason)
+    longest = min(2 * max(budget, expected_seconds(problem, method)), max(problem.allowance.for_methods(), budget))
     return within(problem, lambda at: _asked(at, name, method, budget, seed),
-                  lambda why: Witness(name, family, SKIPPED, why), 2 * budget)
+                  lambda why: Witness(name, family, SKIPPED, why), longest)
 
 
 def _asked(problem: Problem, name: str, method: str | Function, budget: float, seed: int) -> Witness:
@@ -204,7 +212,8 @@ def _exact(problem: Problem, method: str, budget: float, seed: int) -> Witness:
         seconds = min(seconds, _timed(lambda: run(problem))[1])
     result = Witness(method, FAMILIES[method], value=value, answer=answer, evaluations=evaluations, seconds=seconds,
                      note="" if route in ("", "expanded") else route)
-    if 3 * seconds < min(budget, 4.0):
+    # Where SymPy is slow, its rounding is that of the rules, which walk the same program (``run``).
+    if 3 * seconds < min(budget, 1.0 if method == "symbolic" else 4.0):
         result.spread = _spread(problem, lambda at: at.matrix(run(at)), seed)
     if method != "symbolic" and _measures(lambda: run(problem)):
         result.family, result.measured = NUMERIC, True

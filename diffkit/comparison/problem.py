@@ -16,6 +16,7 @@ import numpy as np
 
 from diffkit import tree
 from diffkit.arguments import Argnums, Moving, argument_names, split
+from diffkit.comparison.allowance import Allowance
 from diffkit.comparison.copies import copied
 from diffkit.errors import ShapeError
 
@@ -48,6 +49,10 @@ class Problem:
     hung: list[str] = dataclasses.field(default_factory=list)
     #: Lines where f branches on an equality that holds at the point; shared likewise.
     equalities: list[str] = dataclasses.field(default_factory=list)
+    #: The time that the whole comparison may take; one clock for all copies of this question.
+    allowance: Allowance = dataclasses.field(default_factory=Allowance)
+    #: Seconds of one traced run (0 before there was one).
+    traced_seconds: float = 0.0
     #: How many terms a derivative is the sum of: the inputs that a direction moves.
     terms: int = 1
     #: What one of its derivatives is called.

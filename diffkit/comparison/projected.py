@@ -61,7 +61,7 @@ class Projection:
         whole = self.problem
         outs = [self.outs(whole.value)]
         small = Problem(self, (ones,), {}, 0, split((ones,), 0, self), outs[0], outs, tree.flatten(outs[0])[1], None,
-                        whole.seconds, depends=whole.depends,
+                        whole.seconds, depends=whole.depends, allowance=whole.allowance,
                         unit=f"projections of {whole.columns} inputs",
                         terms=whole.columns * (1 if self.weights is None else whole.rows))
         # Names and the rounding unit are those of the large question.

@@ -15,6 +15,9 @@ import numpy as np
 
 from diffkit.arguments import Argnums
 from diffkit.comparison import wide
+from diffkit.comparison.affording import stated, too_slow, with_cost
+from diffkit.comparison.allowance import Allowance
+from diffkit.comparison.asking import ask, last_answer, trace, with_time_of_its_own
 from diffkit.comparison.character import growth, noise
 from diffkit.comparison.culprit import culprit
 from diffkit.comparison.elsewhere import hidden
@@ -25,7 +28,7 @@ from diffkit.comparison.gathering import gather
 from diffkit.comparison.guard import within
 from diffkit.comparison.judge import judge
 from diffkit.comparison.judgement import STAIRCASE
-from diffkit.comparison.methods import DEFAULT, NUMERIC, RULES, SYMBOLIC, Witness, resolve, witness
+from diffkit.comparison.methods import DEFAULT, NUMERIC, RULES, SYMBOLIC, Witness, resolve
 from diffkit.comparison.posing import NOT_NUMERIC, pose
 from diffkit.comparison.problem import Function, Problem
 from diffkit.comparison.refereeing import referee_witness
@@ -34,9 +37,8 @@ from diffkit.comparison.resolved import digits
 from diffkit.comparison.result import Comparison, Proof
 from diffkit.comparison.shaking import loss_by_rounding
 from diffkit.comparison.stairs import stairs
-from diffkit.comparison.steadiness import changed, last_look, precision_note
+from diffkit.comparison.steadiness import changed, precision_note
 from diffkit.comparison.tabling import comparison_of, row_of, unanswered
-from diffkit.comparison.tracing import traced_run
 from diffkit.comparison.verdict import blamed, pronounce, with_character
 from diffkit.comparison.wide import is_wide
 from diffkit.errors import ComparisonError, RefereeError
@@ -44,7 +46,7 @@ from diffkit.errors import ComparisonError, RefereeError
 
 def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT, argnums: Argnums = 0,
             referee: str | bool = "auto", kwargs: Mapping[str, Any] | None = None, seed: int = 0,
-            digits: int = 50, budget: float = 10.0) -> Comparison:
+            digits: int = 50, budget: float = 60.0) -> Comparison:
     """Differentiate f at a point by several methods, and judge whether the answers are right.
 
     Parameters
@@ -71,8 +73,8 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
     digits : int
         Decimal digits of the referee.
     budget : float
-        Seconds that one method may be expected to need; beyond it the method is skipped, and stopped
-        at twice of it.
+        Seconds for the whole comparison.  What can't be afforded is not begun, what takes longer than expected is
+        stopped, and both are rows that say so; an f that does not come back is REFUSED.
 
     Returns
     -------
@@ -95,8 +97,9 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
     Above 500 inputs or 50 000 derivatives, or where f is too slow for its coordinates, the question is judged
     through random projections, whose number and expected cost the notes state; a gradient that is refuted is bisected
     to its entries.  On disagreement with diffkit's own rules the recorded operations are searched for the one
-    to blame.  Every evaluation away from the point is limited in time: a method whose f does not return is a
-    row that says so, and no method takes more than twice the budget.
+    to blame.  When f has been called once the cost is known: where it is long it is stated, on a terminal together
+    with progress, and no more than the budget is spent, plus one call of f where that is a single long computation
+    in C, which can't be stopped.
 
     A function of the caller's that agrees is asked at three points around x as well (up to
     40 per cent off, zeros moved off zero), unless ``referee=False``: a formula may be right at
@@ -116,36 +119,42 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
     chosen = resolve(methods)
     if referee not in ("auto", True, False, None):
         raise ComparisonError(f"referee={referee!r} is unknown", 'referee="auto", True or False')
-    problem = pose(f, args, dict(kwargs or {}), argnums)
+    if not budget > 0:
+        raise ComparisonError(f"budget={budget!r} leaves no time", "seconds for the whole comparison, as budget=60.0")
+    problem = pose(f, args, dict(kwargs or {}), argnums, Allowance(budget))
     strange = problem.refusal is not None and problem.refusal[0] == NOT_NUMERIC
     if not problem.deterministic and not strange:
         return unanswered(problem, "NONDETERMINISTIC", changed(problem), seed)
     if problem.refusal is not None:
         return unanswered(problem, "REFUSED", problem.refusal[1], seed)
+    slow = too_slow(problem, [*chosen, *([("referee", "referee"), ("central", "central")] if referee else [])])
+    if slow:
+        return unanswered(problem, "INCONCLUSIVE", slow, seed)
+    budget = problem.allowance.share
     notes = list(problem.notes)
     if problem.low_precision:
-        notes += precision_note(problem)
+        notes += within(problem, precision_note, lambda why: [f"float64 was not tried: {why}"], budget)
     named = [name for name, _ in chosen]
     if is_wide(problem, budget):
         return _wide(problem, chosen, referee, budget, seed, digits, notes)
     if referee and not any(method in _NUMERIC_NAMES for method in named):
         chosen.append(("central", "central"))
         notes.append("central was added as a witness that only evaluates f")
-    problem.depends, problem.astray = within(problem, traced_run, lambda _: (True, ""), budget)
+    trace(problem, budget)
     notes += [f"f branches on an equality that holds here, at {line}" for line in problem.equalities]
-    witnesses = [witness(problem, name, method, budget, seed) for name, method in chosen if method != "referee"]
-    _lend_spread(witnesses)
+    chosen = [(name, method) for name, method in chosen if method != "referee"]
+    notes += stated(problem, chosen)
+    witnesses = ask(problem, chosen, budget, seed)
     judged_by = referee_witness(problem, digits, budget, force=referee is True or "referee" in named) \
         if referee or "referee" in named else None
-    last = within(problem, last_look, lambda why: f"f is not deterministic: it answered at first, and then {why}",
-                  2 * budget)
+    last = last_answer(problem, budget)
     if last is not None:
         return unanswered(problem, "NONDETERMINISTIC", last, seed)
     exact = judged_by.value if judged_by is not None else None
     judged = judge(problem, witnesses, judged_by, lambda: within(
         problem, lambda at: loss_by_rounding(at, seed), lambda _: None, budget))
     found = {w.method: _digits(problem, w, judged, exact) for w in witnesses}
-    verdict = pronounce(problem, witnesses, judged, found, digits)
+    verdict = with_cost(pronounce(problem, witnesses, judged, found, digits), problem, witnesses, chosen)
     if verdict.kind == "AGREE" and referee:
         zero = (judged.reference == 0) & (judged.words == "ok")
         if judged_by is not None and judged_by.moves is not None and not judged_by.branches:
@@ -173,7 +182,7 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
         rows.append(row_of(problem, judged_by, judged, None))
     at, everybody = problem.isolated(), [*witnesses, *([judged_by] if judged_by is not None else [])]
     return dataclasses.replace(comparison_of(problem, verdict, rows, said, notes, seed),
-                               measure=lambda: within(at, lambda at: gather(
+                               measure=lambda: within(with_time_of_its_own(at, budget), lambda at: gather(
                                    at, everybody, judged, verdict.findings, seed), _unseen, budget))
 
 
@@ -192,11 +201,10 @@ def _wide(problem: Problem, chosen: list[tuple[str, str | Function]], referee: s
     if referee is True or "referee" in named:
         raise RefereeError(f"the referee moves each input, and {problem.columns} are judged through projections",
                            "fewer inputs (argnums), a smaller example")
-    problem.depends, problem.astray = within(problem, traced_run, lambda _: (True, ""), budget)
+    trace(problem, budget)
     notes += [f"f branches on an equality that holds here, at {line}" for line in problem.equalities]
     found = wide.look(problem, chosen, budget, seed, places)
-    last = within(problem, last_look, lambda why: f"f is not deterministic: it answered at first, and then {why}",
-                  2 * budget)
+    last = last_answer(problem, budget)
     if last is not None:
         return unanswered(problem, "NONDETERMINISTIC", last, seed)
     asked = referee and found.verdict.kind in ("AGREE", "AGREE-BUT-UNRESOLVED")
@@ -207,22 +215,13 @@ def _wide(problem: Problem, chosen: list[tuple[str, str | Function]], referee: s
             for row, w in zip(rows, found.witnesses)]
     at = problem.isolated()
     return dataclasses.replace(comparison_of(problem, verdict, rows, Formulas(), [*notes, *found.notes], seed),
-                               measure=lambda: within(at, lambda at: gather(
+                               measure=lambda: within(with_time_of_its_own(at, budget), lambda at: gather(
                                    found.small, found.witnesses, found.judged, verdict.findings, seed, at), _unseen,
                                    budget))
 
 
 _NUMERIC_NAMES = ("central", "numeric", "forward-difference", "backward-difference")
 _digits = digits
-
-
-def _lend_spread(witnesses: Sequence[Witness]) -> None:
-    """A method too slow to be run again takes its rounding from another that walks the same program."""
-    readers = [w for w in witnesses if w.family in (RULES, SYMBOLIC) and w.ran]
-    measured = [w.spread for w in readers if w.spread is not None]
-    for w in readers:
-        if w.spread is None and measured:
-            w.spread = np.max(measured, axis=0)
 
 
 def _with_proof(verdict: Verdict, said: Formulas, named: Sequence[str],

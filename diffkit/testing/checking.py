@@ -16,6 +16,8 @@ import numpy as np
 from diffkit import tree
 from diffkit.arguments import Argnums
 from diffkit.comparison import Comparison, compare
+from diffkit.comparison.allowance import Allowance
+from diffkit.comparison.guard import Overtime, Watch, patience
 from diffkit.comparison.methods import DEFAULT
 from diffkit.custom.calls import Callee
 from diffkit.errors import DiffkitError, GradientMismatchError, InputError
@@ -37,7 +39,8 @@ class GradientWarning(UserWarning):
 
 def check_gradients(f: Function, *args: Any, order: int = 2, modes: Sequence[str] = _MODES,
                     methods: Sequence[str | Function] = (), argnums: Argnums | None = None,
-                    kwargs: Mapping[str, Any] | None = None, strict: bool = False, seed: int = 0) -> Report:
+                    kwargs: Mapping[str, Any] | None = None, strict: bool = False, seed: int = 0,
+                    budget: float = 60.0) -> Report:
     """Check f's derivatives by diffkit, and by ``methods``, up to an order; raise if one is wrong.
 
     Parameters
@@ -60,6 +63,8 @@ def check_gradients(f: Function, *args: Any, order: int = 2, modes: Sequence[str
         Whether a verdict of "can't be said" raises too, instead of warning.
     seed : int
         Of the random directions.
+    budget : float
+        Seconds for all of it, as in :func:`diffkit.compare`; what they don't suffice for is named in the report.
 
     Returns
     -------
@@ -88,12 +93,13 @@ def check_gradients(f: Function, *args: Any, order: int = 2, modes: Sequence[str
     f at x = [0.1, 0.2]: wrong: first order
     """
     __tracebackhide__ = True
-    report = examine(f, args, order, modes, methods, argnums, dict(kwargs or {}), seed)
+    report = examine(f, args, order, modes, methods, argnums, dict(kwargs or {}), seed, budget)
     return _settle(report, strict)
 
 
 def check_rule(function: Function, *args: Any, order: int = 2, argnums: Argnums | None = None,
-               kwargs: Mapping[str, Any] | None = None, strict: bool = False, seed: int = 0) -> Report:
+               kwargs: Mapping[str, Any] | None = None, strict: bool = False, seed: int = 0,
+               budget: float = 60.0) -> Report:
     """Check a custom rule at a point: values, both modes, linearity, every order; raise if it is wrong.
 
     ``function`` is what ``custom_vjp``, ``custom_jvp``, ``black_box`` or ``implicit`` made.
@@ -120,7 +126,7 @@ def check_rule(function: Function, *args: Any, order: int = 2, argnums: Argnums 
     if not isinstance(function, Callee):
         raise InputError(f"{function!r} has no custom rule", "check_gradients(f, …) for a plain function")
     options = dict(kwargs or {})
-    report = examine(function, args, order, _MODES, (), argnums, options, seed)
+    report = examine(function, args, order, _MODES, (), argnums, options, seed, budget)
     flat = Flat(function, args, _argnums(function, args, argnums), options)
     found = [*_results(function, flat, seed), *(_refused(p) for p in report.properties)]
     report = Report(f"rule of {report.title}", report.comparisons, tuple(found), report.notes,
@@ -161,7 +167,7 @@ def _settle(report: Report, strict: bool) -> Report:
 
 def examine(f: Function, args: tuple[Any, ...], order: int, modes: Sequence[str],
             methods: Sequence[str | Function], argnums: Argnums | None, kwargs: dict[str, Any],
-            seed: int) -> Report:
+            seed: int, budget: float = 60.0) -> Report:
     """All that :func:`check_gradients` asks, without raising."""
     if order not in (1, 2, 3):
         raise InputError(f"order={order!r} is not checked", "order=1, 2 or 3")
@@ -171,22 +177,27 @@ def examine(f: Function, args: tuple[Any, ...], order: int, modes: Sequence[str]
                                              'methods=')
     methods = (methods,) if isinstance(methods, str) or callable(methods) else tuple(methods)
     argnums = _argnums(f, args, argnums)
-    first = compare(f, *args, methods=(*modes, *methods), argnums=argnums, kwargs=kwargs, seed=seed)
+    allowance = Allowance(budget)
+    first = compare(f, *args, methods=(*modes, *methods), argnums=argnums, kwargs=kwargs, seed=seed, budget=budget)
     comparisons, notes = [("first order", first)], []
     found: list[Property] = []
     unanswered = tuple(f"{row.method} mode did not answer ({row.note})" for row in first.rows
                        if row.method in modes and row.value is None)
-    if first.kind not in ("REFUSED", "NONDETERMINISTIC"):
-        flat = Flat(f, args, argnums, kwargs)
-        reason = _no_second(first, flat) if order >= 2 else ""
-        if reason:
-            notes.append(f"second order was not asked: {reason}")
-            order = 1
-        found += properties(flat, order, modes, seed)
-        if order >= 2:
-            comparisons += _higher(flat, order, modes, seed)
-        slopes = taylor(flat, min(order, 2), modes, seed)
-        found += [slopes] if slopes is not None else []
+    if first.rows:
+        try:
+            with Watch(patience(first.seconds), allowance.left()) as watch:
+                flat = Flat(watch.timed(f), args, argnums, kwargs)
+                reason = _no_second(first, flat) if order >= 2 else ""
+                if reason:
+                    notes.append(f"second order was not asked: {reason}")
+                    order = 1
+                found += properties(flat, order, modes, seed)
+                if order >= 2:
+                    comparisons += _higher(flat, order, modes, seed, allowance)
+                slopes = taylor(flat, min(order, 2), modes, seed)
+                found += [slopes] if slopes is not None else []
+        except Overtime as alarm:
+            unanswered += (f"not everything could be asked: {alarm.what}",)
     return Report(f"{first.function} at {first.point}", tuple(comparisons), tuple(found), tuple(notes),
                   unanswered)
 
@@ -219,7 +230,8 @@ def _no_second(first: Comparison, flat: Flat) -> str:
     return "" if flat.is_real else "complex numbers"
 
 
-def _higher(flat: Flat, order: int, modes: Sequence[str], seed: int) -> list[tuple[str, Comparison]]:
+def _higher(flat: Flat, order: int, modes: Sequence[str], seed: int,
+            allowance: Allowance) -> list[tuple[str, Comparison]]:
     """The Jacobian of the gradient (along directions where it is large), and the third derivative along one."""
     rng = np.random.default_rng(seed)
     weights = direction(rng, flat.outs)
@@ -233,15 +245,17 @@ def _higher(flat: Flat, order: int, modes: Sequence[str], seed: int) -> list[tup
 
         gradient.__name__ = f"gradient of {f.__name__}"
         found.append(("second order", _by_pieces(compare(gradient, *flat.leaves, methods=modes, argnums=everything,
-                                                         seed=seed))))
+                                                         seed=seed, budget=max(allowance.left(), 0.01)))))
     else:
         u = direction(rng, flat.leaves, relative=True)
         found.append(("second order, along a direction",
-                      _by_pieces(compare(_line(f, flat, u, 1, inner), 1.0, methods=modes, seed=seed))))
+                      _by_pieces(compare(_line(f, flat, u, 1, inner), 1.0, methods=modes, seed=seed,
+                                           budget=max(allowance.left(), 0.01)))))
     if order >= 3:
         u = direction(rng, flat.leaves, relative=True)
         found.append(("third order, along a direction",
-                      _by_pieces(compare(_line(f, flat, u, 2, inner), 1.0, methods=modes, seed=seed))))
+                      _by_pieces(compare(_line(f, flat, u, 2, inner), 1.0, methods=modes, seed=seed,
+                                           budget=max(allowance.left(), 0.01)))))
     return found
 
 

@@ -70,11 +70,11 @@ def test_a_hang_leaves_the_reason_in_the_verdict(impatient):
     assert result.kind == "INCONCLUSIVE" and "did not return within" in result.verdict
 
 
-def test_a_candidate_that_hangs_is_skipped_after_twice_its_budget():
+def test_a_candidate_that_hangs_is_skipped_after_a_third_of_the_budget():
     def mine(x):
         spin(lambda: True)
 
-    result = dk.compare(lambda x: x**2, 3.0, methods=("reverse", mine), budget=0.2)
+    result = dk.compare(lambda x: x**2, 3.0, methods=("reverse", mine), budget=1.2)
     assert result.row("mine").status == "skipped" and "stopped after 0.4 s" in result.row("mine").note
     assert result.agree is True
 
@@ -195,7 +195,7 @@ def test_a_slow_function_is_asked_within_the_budget():
         time.sleep(0.02)
         return np.sum(x**2)
 
-    result = dk.compare(f, np.linspace(1, 2, 60), methods=("reverse", lambda x: 2 * x), budget=1.0)
+    result = dk.compare(f, np.linspace(1, 2, 60), methods=("reverse", lambda x: 2 * x), budget=6.0)
     assert result.agree is True and "random projections of 60 inputs" in " ".join(result.notes)
     assert 0.02 * len(calls) < 8
 

@@ -1,0 +1,201 @@
+"""A comparison ends within its budget: f that is slow, f that never comes back, C that waits; the cost is said."""
+
+import contextlib
+import dataclasses
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import diffkit as dk
+from diffkit.comparison import affording, waking
+from diffkit.comparison.allowance import Allowance
+from diffkit.comparison.guard import Overtime, Watch
+from diffkit.comparison.methods import resolve
+from diffkit.comparison.posing import pose
+from diffkit.errors import ComparisonError
+from diffkit.testing import check_gradients
+
+PAIR = np.array([1.0, 2.0])
+
+
+@pytest.fixture(autouse=True)
+def no_longer_than_a_minute():
+    """What hangs here would hang the suite."""
+    with Watch(60, 60):
+        yield
+
+
+class Slow:
+    """The sum of squares after a nap, with a count of what was begun and what came to its end."""
+
+    __name__ = "slow"
+
+    def __init__(self, seconds):
+        self.seconds, self.begun, self.ended = seconds, 0, 0
+
+    def __call__(self, x):
+        self.begun += 1
+        time.sleep(self.seconds)
+        self.ended += 1
+        return np.sum(x**2)
+
+
+def endless_loop(x):
+    while True:
+        with contextlib.suppress(Exception):
+            x = x + 0
+
+
+# --- f that does not come back ---------------------------------------------------------------------
+def test_a_loop_without_an_end_is_refused_by_name():
+    result = dk.compare(endless_loop, PAIR, budget=0.2)
+    assert (result.kind, result.agree) == ("REFUSED", None)
+    assert "f did not return within 0.2 s" in result.verdict and "budget" in result.verdict
+
+
+def test_a_call_into_c_that_waits_is_woken():
+    f = Slow(50.0)
+    result = dk.compare(f, PAIR, budget=0.2)
+    assert result.kind == "REFUSED" and "did not return" in result.verdict
+    assert (f.begun, f.ended) == (1, 0)
+
+
+def test_an_f_that_waits_for_ever_when_it_is_asked_again():
+    calls = []
+
+    def f(x):
+        calls.append(1)
+        if len(calls) > 1:
+            threading.Event().wait()
+        return np.sum(x**2)
+
+    result = dk.compare(f, PAIR, budget=0.3)
+    assert result.kind == "REFUSED" and "asked again it did not return" in result.verdict
+    assert len(calls) == 2
+
+
+def test_an_f_that_waits_beside_the_point_is_judged_at_it(monkeypatch):
+    monkeypatch.setattr("diffkit.comparison.guard.patience", lambda seconds, hung=False: 0.1)
+
+    def f(x):
+        if np.any(dk.value(x) != PAIR):
+            time.sleep(50)
+        return np.sum(x**2)
+
+    result = dk.compare(f, PAIR, methods=("forward", "reverse", "symbolic", "central"))
+    assert result.agree is True and "did not return" in result.row("central").note
+
+
+def test_a_check_of_a_function_that_waits_beside_the_point_says_so(monkeypatch):
+    monkeypatch.setattr("diffkit.testing.checking.patience", lambda seconds, hung=False: 0.1)
+    monkeypatch.setattr("diffkit.comparison.guard.patience", lambda seconds, hung=False: 0.1)
+
+    def f(x):
+        if abs(dk.value(x) - 2.0) > 1e-9:
+            time.sleep(50)
+        return x**3
+
+    with pytest.warns(dk.testing.GradientWarning, match="did not return within"):
+        assert check_gradients(f, 2.0, order=1).agree is None
+
+
+# --- f that is slow ------------------------------------------------------------------------------------
+def test_what_no_budget_suffices_for_is_not_begun():
+    f = Slow(0.25)
+    result = dk.compare(f, PAIR, budget=0.5)
+    assert (result.kind, result.agree) == ("INCONCLUSIVE", None)
+    assert "a verdict needs" in result.verdict and "budget=" in result.verdict
+    assert f.begun <= 2
+
+
+def test_a_slow_function_is_judged_by_what_can_be_afforded():
+    f = Slow(0.05)
+    result = dk.compare(f, np.array([1.0, 2.0, 3.0]), methods=("forward", "reverse", "central", lambda x: 2 * x),
+                        budget=1.5)
+    assert result.agree is True and result.row("<lambda>").status == "ok"
+    assert result.row("central").status == "skipped" and "not begun: about" in result.row("central").note
+    assert f.begun * 0.05 <= 1.5 + 0.05
+
+
+def test_a_wrong_gradient_of_a_slow_function_is_still_caught():
+    f = Slow(0.05)
+    result = dk.compare(f, PAIR, methods=("reverse", lambda x: 3 * x), budget=1.5)
+    assert result.agree is False and "1.5 times the right value" in result.verdict
+    assert f.begun * 0.05 <= 1.5 + 0.05
+
+
+def test_the_cost_is_stated_before_it_is_spent():
+    """Seconds that f never took: the plan is made from them alone."""
+    problem = dataclasses.replace(pose(cubes, (PAIR,), {}, 0, Allowance(60.0)), seconds=1.0)
+    chosen = resolve(("forward", "symbolic", "central", "reverse", lambda x: x))
+    assert [name for name, _ in affording.in_order(problem, chosen)] == ["<lambda>", "reverse", "central", "forward",
+                                                                        "symbolic"]
+    note, = affording.stated(problem, chosen)
+    assert "central 24 s" in note and "the budget is 60 s" in note
+    assert affording.too_slow(problem, chosen) == ""
+    assert affording.too_slow(dataclasses.replace(problem, seconds=30.0), chosen).startswith("a call of f takes 30 s")
+    quick = dataclasses.replace(problem, seconds=1e-5)
+    assert affording.in_order(quick, chosen) == chosen and affording.stated(quick, chosen) == []
+
+
+def cubes(x):
+    return np.sum(x**3)
+
+
+def test_figures_have_time_of_their_own():
+    result = dk.compare(cubes, PAIR, methods=("reverse", "central"), referee=False, budget=0.3)
+    time.sleep(0.3)
+    assert result.evidence.curve is not None
+
+
+@pytest.mark.parametrize("budget", [0, -1.0, float("nan")])
+def test_a_budget_must_leave_time(budget):
+    with pytest.raises(ComparisonError, match="leaves no time"):
+        dk.compare(cubes, PAIR, budget=budget)
+
+
+def test_a_budget_may_be_without_end():
+    assert dk.compare(cubes, PAIR, budget=float("inf")).agree is True
+
+
+# --- waking C --------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("wait", [lambda: time.sleep(50), lambda: threading.Event().wait(50),
+                                  lambda: threading.Lock().acquire() and [lock := threading.Lock(), lock.acquire(),
+                                                                          lock.acquire()]])
+def test_what_waits_in_c_hears_the_alarm(wait):
+    came_back = []
+    with pytest.raises(Overtime), Watch(60, 0.1):
+        wait()
+        came_back.append(1)
+    assert not came_back
+
+
+def test_the_handler_of_signals_is_put_back():
+    inside = signal.getsignal(signal.SIGURG)  # the watch around this test has put ours in place
+    assert inside is waking._handler
+    with Watch(60, 60):
+        pass
+    assert signal.getsignal(signal.SIGURG) is inside
+    waking.restore()
+    with Watch(60, 60):
+        assert signal.getsignal(signal.SIGURG) is waking._handler
+    assert signal.getsignal(signal.SIGURG) is signal.SIG_DFL
+
+
+def test_a_programs_own_handler_is_left_alone():
+    heard = []
+
+    def mine(number, frame):
+        heard.append(number)
+
+    before = signal.signal(signal.SIGURG, mine)
+    try:
+        with pytest.raises(Overtime), Watch(60, 0.1):
+            while True:
+                time.sleep(0.01)
+        assert signal.getsignal(signal.SIGURG) is mine and not heard
+    finally:
+        signal.signal(signal.SIGURG, before)
