@@ -6,6 +6,7 @@ radial distortion, focal length and principal point; 15 columns, 2 rows an obser
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -107,6 +108,60 @@ def by_hand(p: Any, feature: Any) -> Any:
     return out
 
 
+def _numba() -> Any:
+    """The same formulas, one observation after the other."""
+    def jacobians(p: Any, feature: Any) -> Any:
+        out = np.zeros((len(p), 2, 15))
+        by_r, rotation, moved = np.empty((3, 3)), np.empty((3, 3)), np.empty(3)
+        at, cross, rot = np.empty(3), np.empty(3), np.empty(3)
+        for k in range(len(p)):
+            for i in range(3):
+                rot[i] = p[k, i]
+                at[i] = p[k, 11 + i] - p[k, 3 + i]
+            focal, u0, v0, k1, k2, weight = p[k, 6], p[k, 7], p[k, 8], p[k, 9], p[k, 10], p[k, 14]
+            square = rot[0] * rot[0] + rot[1] * rot[1] + rot[2] * rot[2]
+            angle = math.sqrt(square)
+            c, s = math.cos(angle), math.sin(angle) / angle
+            ds, w = (c - s) / square, (1.0 - c) / square
+            dw = (s - 2.0 * w) / square
+            inner = rot[0] * at[0] + rot[1] * at[1] + rot[2] * at[2]
+            for i in range(3):
+                cross[i] = rot[(i + 1) % 3] * at[(i + 2) % 3] - rot[(i + 2) % 3] * at[(i + 1) % 3]
+                moved[i] = at[i] * c + cross[i] * s + rot[i] * inner * w
+            for i in range(3):
+                for j in range(3):
+                    rotation[i, j] = w * rot[i] * rot[j]
+                    by_r[i, j] = (cross[i] * ds - at[i] * s) * rot[j] + rot[i] * (at[j] * w + inner * dw * rot[j])
+                rotation[i, i] += c
+                by_r[i, i] += inner * w
+            for i in range(3):
+                j, m = (i + 1) % 3, (i + 2) % 3
+                rotation[i, j] -= s * rot[m]
+                rotation[j, i] += s * rot[m]
+                by_r[i, j] += s * at[m]
+                by_r[j, i] -= s * at[m]
+            d = moved[2]
+            a, b = moved[0] / d, moved[1] / d
+            r = a * a + b * b
+            bend, dbend = 1.0 + r * (k1 + k2 * r), k1 + 2.0 * k2 * r
+            scale, wf = focal * bend, weight * focal
+            for row in range(2):
+                own = a if row == 0 else b
+                ga = ((weight * scale if row == 0 else 0.0) + 2.0 * wf * dbend * own * a) / d
+                gb = ((weight * scale if row == 1 else 0.0) + 2.0 * wf * dbend * own * b) / d
+                gd = -(ga * a + gb * b)
+                for j in range(3):
+                    point = ga * rotation[0, j] + gb * rotation[1, j] + gd * rotation[2, j]
+                    out[k, row, j] = ga * by_r[0, j] + gb * by_r[1, j] + gd * by_r[2, j]
+                    out[k, row, 3 + j], out[k, row, 11 + j] = -point, point
+                out[k, row, 6] = weight * own * bend
+                out[k, row, 7 + row] = weight
+                out[k, row, 9], out[k, row, 10] = wf * own * r, wf * own * r * r
+                out[k, row, 14] = own * scale + (u0 if row == 0 else v0) - feature[k, row]
+        return out
+    return peers.numba_jit(jacobians)
+
+
 def scene(observations: int) -> tuple[Any, Any, Any, tuple[int, int]]:
     """Cameras (m, 11), points (n, 3), weights, and which of them belong to each observation: (observations, 15)."""
     rng = np.random.default_rng(4)
@@ -139,7 +194,8 @@ def by_observation(observations: int) -> Case:
     unknowns, feature, columns, _ = scene(observations)
     return Case(f"bundle adjustment, Jacobians of {observations} observations", by_hand, (unknowns[columns], feature),
                 dk.vmap(dk.jacobian(residual(np))),
-                {"JAX jit": _jax, "PyTorch": lambda: _torch(False), "torch.compile": lambda: _torch(True)})
+                {"JAX jit": _jax, "PyTorch": lambda: _torch(False), "torch.compile": lambda: _torch(True),
+                 "hand numba": _numba})
 
 
 def as_one_matrix(observations: int) -> Case:
@@ -159,7 +215,7 @@ def as_one_matrix(observations: int) -> Case:
         raise AssertionError("the pattern that was found is not that of bundle adjustment")
     return Case(f"bundle adjustment, sparse matrix of {observations} observations", assembled(by_hand),
                 (unknowns, feature), prepared.values,
-                {"JAX jit": lambda: assembled(_jax()),
+                {"JAX jit": lambda: assembled(_jax()), "hand numba": lambda: assembled(_numba()),
                  "PyTorch": lambda: assembled(_torch(False)), "torch.compile": lambda: assembled(_torch(True))})
 
 

@@ -77,6 +77,44 @@ def lstm_by_hand(weights: Any, bias: Any, xs: Any) -> Any:
     return np.stack([np.sum(g * x, 0) for g, x in zip(by_gate, inputs)]), by_gate.sum(1)
 
 
+def _numba_lstm() -> Any:
+    def gradient(weights: Any, bias: Any, xs: Any) -> Any:
+        n = LENGTH - 1
+        gates, out = np.empty((n, 4, WIDTH)), np.empty((n, WIDTH))
+        hidden, cell = np.zeros((n + 1, WIDTH)), np.zeros((n + 1, WIDTH))
+        by_weight, by_bias = np.zeros((4, WIDTH)), np.zeros((4, WIDTH))
+        for i in range(n):
+            for j in range(WIDTH):
+                x, h = xs[i, j], hidden[i, j]
+                forget = 1.0 / (1.0 + math.exp(-(x * weights[0, j] + bias[0, j])))
+                take = 1.0 / (1.0 + math.exp(-(h * weights[1, j] + bias[1, j])))
+                give = 1.0 / (1.0 + math.exp(-(x * weights[2, j] + bias[2, j])))
+                change = math.tanh(h * weights[3, j] + bias[3, j])
+                cell[i + 1, j] = cell[i, j] * forget + take * change
+                out[i, j] = math.tanh(cell[i + 1, j])
+                hidden[i + 1, j] = give * out[i, j]
+                gates[i, 0, j], gates[i, 1, j], gates[i, 2, j], gates[i, 3, j] = forget, take, give, change
+        dh, dc = np.zeros(WIDTH), np.zeros(WIDTH)
+        for i in range(n - 1, -1, -1):
+            for j in range(WIDTH):
+                x, h, o = xs[i, j], hidden[i, j], out[i, j]
+                forget, take, give, change = gates[i, 0, j], gates[i, 1, j], gates[i, 2, j], gates[i, 3, j]
+                d = dh[j] + (2.0 / LENGTH) * (hidden[i + 1, j] - xs[i + 1, j])
+                c = dc[j] + d * give * (1.0 - o * o)
+                slopes = (c * cell[i, j] * forget * (1.0 - forget), c * change * take * (1.0 - take),
+                          d * o * give * (1.0 - give), c * take * (1.0 - change * change))
+                by_weight[0, j] += slopes[0] * x
+                by_weight[1, j] += slopes[1] * h
+                by_weight[2, j] += slopes[2] * x
+                by_weight[3, j] += slopes[3] * h
+                for k in range(4):
+                    by_bias[k, j] += slopes[k]
+                dh[j] = slopes[1] * weights[1, j] + slopes[3] * weights[3, j]
+                dc[j] = c * forget
+        return by_weight, by_bias
+    return peers.numba_jit(gradient)
+
+
 def _jax_lstm() -> Any:
     library = peers.jax()
     m = library.numpy
@@ -258,14 +296,15 @@ def cases() -> Iterator[Case]:
     rng = np.random.default_rng(5)
     args = 0.3 * rng.normal(size=(4, WIDTH)), 0.1 * rng.normal(size=(4, WIDTH)), rng.normal(size=(LENGTH, WIDTH))
     yield Case("LSTM of 1024 steps", lstm_by_hand, args, dk.grad(lstm(np), (0, 1)),
-               {"JAX jit": _jax_lstm, "PyTorch": lambda: peers.torch_gradient(lstm, 2),
+               {"JAX jit": _jax_lstm, "hand numba": _numba_lstm, "PyTorch": lambda: peers.torch_gradient(lstm, 2),
                 "autograd": peers.gradients(lstm, 2)["autograd"]})
     yield Case("Newton, while", newton_by_hand, (1.7,), dk.grad(newton),
                {"JAX jit": _jax_newton, "hand numba": _jitted(newton_by_hand),
                 "autograd": peers.gradients(lambda m: newton)["autograd"],
                 "PyTorch": lambda: _torch_number(newton, 1)})
     yield Case("RK4 of 1000 steps", rk4_by_hand, (1.2, 0.3, 0.8), dk.grad(rk4, (0, 1, 2)),
-               {"JAX jit": _jax_rk4, "autograd": peers.gradients(lambda m: rk4, 3)["autograd"],
+               {"JAX jit": _jax_rk4, "hand numba": _jitted(rk4_by_hand),
+                "autograd": peers.gradients(lambda m: rk4, 3)["autograd"],
                 "PyTorch": lambda: _torch_number(rk4, 3)})
     yield Case("100 branches on values", branches_by_hand, (0.7,), dk.grad(branches(np)),
                {"JAX jit": _jax_branches, "hand numba": _jitted(branches_by_hand),
