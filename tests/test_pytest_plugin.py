@@ -3,9 +3,11 @@
 import importlib.metadata
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
+import hypothesis.extra.pytestplugin  # noqa: F401  like NumPy, below: loaded once
 import pytest
 from browser import measure
 
@@ -78,6 +80,46 @@ def test_the_page_in_a_browser(pytester, tmp_path):
     assert seen["outside"] == [] and seen["overlaps"] == [] and seen["flat"] == []
     assert seen["open"] == 1 and seen["charts"] >= 3  # what is wrong is open, and drawn
     assert "3 checks" in " ".join(seen["text"].split()) and "DISAGREE" in seen["text"]
+
+
+PROPERTIES = """
+from hypothesis import given, settings, strategies as st
+few = settings(derandomize=True, database=None, deadline=None, max_examples=25)
+
+def cube(x):
+    return x**3
+
+@few
+@given(st.floats(-100.0, 100.0))
+def test_shrinks(x):
+    dk.testing.assert_gradients_agree(cube, x, methods=("reverse", lambda x: 3 * x**2 + (x > 5)))
+
+class TestGroup:
+    @few
+    @given(st.floats(1.0, 2.0))
+    def test_holds(self, x):
+        check(cube, x, order=1)
+
+def test_a_loop():
+    for x in (1.0, 2.0):
+        check(cube, x, order=1)
+"""
+
+
+def test_of_a_property_the_smallest_failure_stands_on_the_page(pytester):
+    """Shrinking makes hundreds of wrong reports, of which the last is the one to read."""
+    suite(pytester, PROPERTIES)
+    result = pytester.runpytest(*PLUGIN, "--gradients=report.html")
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["gradients: 4 checks, 3 right, 1 wrong, 0 open, written to *"])
+    page = (pytester.path / "report.html").read_text(encoding="utf-8")
+    wrong, right, *loop = re.findall("<summary>.*?</summary>", page)
+    # At 4 it is right, and wrong at 5.53, which is asked as well.
+    assert "::test_shrinks" in wrong and "cube at x = 4<br>" in wrong
+    count = re.search(r"(\d+) of (\d+) examples wrong, this the last and smallest", wrong)
+    assert 1 < int(count[1]) < int(count[2])
+    assert "::TestGroup::test_holds" in right and "<br>the last of 25 examples" in right
+    assert len(loop) == 2 and all("::test_a_loop" in one and "examples" not in one for one in loop)
 
 
 def test_an_empty_run_writes_an_empty_page(pytester):

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from diffkit.testing.collecting import collecting
+from diffkit.testing.collecting import Examples, collecting, listening
+from diffkit.testing.report import Report
 
 _KEY = "diffkit_gradients"
 _STYLE = """<style>
@@ -43,10 +44,17 @@ class Collector:
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
         """Listen while a test runs."""
-        with collecting() as reports:
-            yield
-        self.entries += [{"test": item.nodeid, "agree": report.agree, "title": report.title,
-                          "html": report.section()} for report in reports]
+        reports: list[tuple[Report, str]]
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            with listening(Examples()) as examples:
+                yield
+            reports = list(examples)
+        else:
+            with collecting() as all_of_them:
+                yield
+            reports = [(report, "") for report in all_of_them]
+        self.entries += [{"test": item.nodeid, "agree": report.agree, "title": report.title, "examples": examples,
+                          "html": report.section()} for report, examples in reports]
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the page; a worker of xdist hands its entries over instead."""
@@ -93,6 +101,7 @@ def page(entries: list[dict[str, Any]]) -> str:
     for entry in sorted(entries, key=lambda entry: order[entry["agree"]]):
         opened = " open" if entry["agree"] is False else ""
         parts.append(f'<details class="{TONES[entry["agree"]]}"{opened}><summary><b>{SIGNS[entry["agree"]]}</b>'
-                     f'<code>{escape(entry["test"])}</code><span>{escape(entry["title"])}</span></summary>\n'
+                     f'<code>{escape(entry["test"])}</code><span>{escape(entry["title"])}'
+                     + (f'<br>{escape(entry["examples"])}' if entry.get("examples") else "") + "</span></summary>\n"
                      f'{entry["html"]}\n</details>')
     return document(f"Gradients: {summary(entries)}", "\n".join([*parts, "</div>"]))

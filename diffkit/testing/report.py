@@ -39,6 +39,11 @@ class Report:
     unanswered: tuple[str, ...] = ()
 
     @property
+    def function(self) -> str:
+        """The name of what was checked."""
+        return self.comparisons[0][1].function if self.comparisons else self.title
+
+    @property
     def agree(self) -> bool | None:
         """False if anything is wrong, None if something can't be said, else True."""
         answers = [comparison.agree for _, comparison in self.comparisons]
