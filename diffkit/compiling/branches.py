@@ -91,20 +91,27 @@ class Branches:
 
 
 def slot_pool(examples: list[Any]) -> tuple[Callable[[], list[Any]], Callable[[list[Any]], None]]:
-    """Temporaries for one run at a time: ``take()`` and ``give(slots)``.
+    """Temporaries for one run at a time: ``take()`` and ``give(slots)``; arrays like the examples, and empty lists.
 
     Each run takes a whole set, so threads and recursive calls never share one; sets that
     come back are used again.
     """
-    layouts = [(array.shape, array.dtype, array.strides, array.flags.c_contiguous) for array in examples]
+    makers = [_maker(example) for example in examples]
     pool: list[list[Any]] = []
 
     def take() -> list[Any]:
         try:
             return pool.pop()
         except IndexError:
-            return [np.empty(shape, dtype) if plain else np.empty_like(
-                np.lib.stride_tricks.as_strided(np.empty(1, dtype), shape, strides))
-                for shape, dtype, strides, plain in layouts]
+            return [make() for make in makers]
 
     return take, pool.append
+
+
+def _maker(example: Any) -> Callable[[], Any]:
+    if type(example) is list:
+        return list
+    shape, dtype, strides = example.shape, example.dtype, example.strides
+    if example.flags.c_contiguous:
+        return lambda: np.empty(shape, dtype)
+    return lambda: np.empty_like(np.lib.stride_tricks.as_strided(np.empty(1, dtype), shape, strides))

@@ -30,6 +30,7 @@ class Steps(Wording):
         self.plan = plan
         self.may_be_floats = may_be_floats
         self.loops: list[str] = []
+        self.rows: dict[int, str] = {}  # what the rows of items and of slots (~) are called
         self._numbering = {id(question): i for i, (_, question) in enumerate(program.questions)}
         self._is_quiet = False
         self._nested = nested(plan, floats, [out for out in program.outs if isinstance(out, Item)])

@@ -41,6 +41,8 @@ INFIX = {ADD: "{} + {}", SUBTRACT: "{} - {}", MULTIPLY: "{} * {}", DIVIDE: "{} /
 #: For numbers and for arrays without a temporary; the ufunc itself is much slower on numbers.
 _COMPARED = numbers.COMPARED
 _ADD_REDUCE = np.add.reduce
+#: NumPy warns of a third positional argument of these.
+_OUT_BY_NAME = (np.maximum, np.minimum)
 
 
 class Wording(Names):
@@ -74,7 +76,8 @@ class Wording(Names):
         if out is None and ufunc_of(rule) in _COMPARED and any(arg.kind != "weak" for arg in item.args):
             return f"{args[0]} {_COMPARED[ufunc_of(rule)]} {args[1]}"
         if out is not None and is_ufunc_call(item):
-            return f"{self.function(rule.fun.__name__, rule.fun)}({', '.join([*args, out])})"
+            to = f"out={out}" if rule.fun in _OUT_BY_NAME else out
+            return f"{self.function(rule.fun.__name__, rule.fun)}({', '.join([*args, to])})"
         if out is not None and rule is MATMUL:
             return f"{self.function('matmul', np.matmul)}({args[0]}, {args[1]}, {out})"
         if rule is SUM:

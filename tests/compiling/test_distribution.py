@@ -1,5 +1,7 @@
 """What a loop need not do turn by turn is done for all turns at once: the same bits, and fewer calls."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -30,7 +32,7 @@ def held(f, *calls):
     lines = compiled.source.splitlines()
     turns = []
     for i, line in enumerate(lines):
-        if "for i in range(" in line:
+        if re.match(r" +for .* in .*: *#", line):
             depth = len(line) - len(line.lstrip())
             for inner in lines[i + 1:]:
                 if len(inner) - len(inner.lstrip()) <= depth:

@@ -21,20 +21,23 @@ from diffkit.compiling.program import ENTRY, STACKED, Item, Program
 from diffkit.compiling.recording import is_nan_question
 from diffkit.compiling.rolling import periods
 from diffkit.compiling.rolling.loops import RESULT, Items, Loop, roll
+from diffkit.compiling.rolling.signs import fold_signs
 from diffkit.compiling.rolling.split import Split, split
+from diffkit.compiling.rolling.storage import fits_table
 from diffkit.compiling.rolling.turns import Turns
 from diffkit.rules.indexing import GETITEM
 
 #: The share of the operations of its loops that leave them, from which a short program is better off with loops.
-LEAVING = 0.4
+LEAVING = 0.2
+#: Bytes of all tables of a program: what more is listed stands in lists of arrays.
+MOST_TABLES = 1 << 24
 
 
 def with_loops(program: Program) -> Program:
     """The program with loops for what repeats, which do as little as can be, or the program itself."""
     rolled = roll(program, periods.FEWEST_OPERATIONS)
     if rolled is not program:
-        made = Distributor(rolled)
-        return made.run() if made.splits else rolled
+        return Distributor(rolled).run()
     made = Distributor(roll(program, periods.FEWEST_LEAVING))
     return made.run() if made.share >= LEAVING else program
 
@@ -47,26 +50,26 @@ class Distributor:
         self.live = _live(program)
         self.made = Items()
         self.known: dict[int, Item] = {}
-        self.loops: dict[int, Turns | Item] = {}
-        self.splits: dict[int, Split] = {}
+        self.loops: dict[int, Turns] = {}
+        self._room = MOST_TABLES
         self._results: dict[Any, Item] = {}
         self._stacks: dict[int, Item] = {}
-        wanted: dict[int, set[int]] = {}
+        wanted: dict[int, list[Item]] = {}
         for item in program.items:
             if item.number in self.live and item.rule is RESULT:
-                wanted.setdefault(item.args[0].number, set()).add(_inner(item).number)
+                wanted.setdefault(item.args[0].number, []).append(_inner(item))
+        self.splits: dict[int, Split] = {}
         for number, inner in wanted.items():
-            found = split(program.items[number].rule, inner)
-            if found is not None:
-                self.splits[number] = found
+            loop = program.items[number].rule
+            fold_signs(loop, inner)
+            self.splits[number] = split(loop, {item.number for item in inner})
 
     @property
     def share(self) -> float:
         """Of the operations in loops, how many leave them."""
-        loops = [item for item in self.program.items if type(item.rule) is Loop]
+        loops = [item for item in self.program.items if item.number in self.splits]
         all_of = sum(item.rule.turns * len(item.rule.slots) for item in loops)
-        leaving = sum(item.rule.turns * self.splits[item.number].leaving for item in loops
-                      if item.number in self.splits)
+        leaving = sum(item.rule.turns * self.splits[item.number].leaving for item in loops)
         return float(leaving / max(all_of, 1))
 
     def run(self) -> Program:
@@ -76,11 +79,8 @@ class Distributor:
         for item in program.items:
             if item.number not in self.live or item.source != "call" or item.rule is RESULT:
                 continue
-            if item.number in self.splits:
+            if type(item.rule) is Loop:
                 self.loops[item.number] = Turns(self, item, self.splits[item.number])
-            elif type(item.rule) is Loop:
-                self.loops[item.number] = self.made.make(
-                    "call", (), item.rule.without_results(), [self.get(arg) for arg in item.args], {}, item.line)
             else:
                 self.known[item.number] = self._copy(item)
         questions = [(self.get(item), question) for item, question in program.questions
@@ -102,19 +102,21 @@ class Distributor:
         known = self.known.get(item.number)
         if known is None:
             kind, loop = item.params["position"][0], self.loops[item.args[0].number]
-            known = self.known[item.number] = loop.result(kind, _inner(item)) if isinstance(loop, Turns) else \
-                self.result(loop, kind, _inner(item))
+            known = self.known[item.number] = loop.result(kind, _inner(item))
         return known
 
     def result(self, loop: Item, kind: str, inner: Item) -> Item:
-        """The last value of an item of a loop, or the list of all."""
+        """The last value of an item of a loop, or the list of all (as an array, where that can be)."""
         key = loop.number, kind, id(inner)
         known = self._results.get(key)
         if known is None:
-            pairs = loop.rule.lasts if kind == "last" else loop.rule.lists
+            value, turns = inner.value if kind == "last" else (), loop.rule.turns
+            if kind == "list" and fits_table(inner, turns) and turns * inner.value.nbytes <= self._room:
+                kind, value = "table", np.empty((turns, *inner.shape), inner.value.dtype)
+                self._room -= value.nbytes
+            pairs = {"last": loop.rule.lasts, "list": loop.rule.lists, "table": loop.rule.tables}[kind]
             known = self._results[key] = self.made.make(
-                "call", inner.value if kind == "last" else (), RESULT, [loop], {"position": (kind, len(pairs))},
-                inner.line)
+                "call", value, RESULT, [loop], {"position": (kind, len(pairs))}, inner.line)
             pairs.append((inner, known))
         return known
 

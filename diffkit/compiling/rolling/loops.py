@@ -65,8 +65,11 @@ class Loop:
         Items of the turn's program, one for each operand of the loop's item.
     carried : list of (Item, Item)
         What a turn reads, and what it leaves for the next: items of the turn's program.
-    lasts, lists : list of (Item, Item)
-        An item of the turn's program, and the item outside that is its last value, or the list of all.
+    negated : list of (Item, Item)
+        More inputs, and those of which they are the negatives.
+    lasts, lists, tables : list of (Item, Item)
+        An item of the turn's program, and the item outside that is its last value, the list of all, or the array
+        of all, a row each.
     """
 
     name = "loop"
@@ -77,21 +80,17 @@ class Loop:
         self.body = Items()
         self.inputs: list[Item] = []
         self.carried: list[tuple[Item, Item]] = []
+        self.negated: list[tuple[Item, Item]] = []
         self.lasts: list[tuple[Item, Item]] = []
         self.lists: list[tuple[Item, Item]] = []
+        self.tables: list[tuple[Item, Item]] = []
         self.slots: list[Item] = []
         self.item: Item | None = None
-
-    def without_results(self) -> Loop:
-        """The same loop, from which nothing is wanted yet."""
-        other = Loop(self.turns)
-        other.body, other.inputs, other.carried = self.body, self.inputs, self.carried
-        return other
 
     @property
     def program(self) -> Program:
         """One turn, with all that must be kept as its results."""
-        outs = {id(item): item for pairs in (self.lasts, self.lists) for item, _ in pairs}
+        outs = {id(item): item for pairs in (self.lasts, self.lists, self.tables) for item, _ in pairs}
         outs |= {id(after): after for _, after in self.carried}
         return Program(self.body.items, self.inputs, [], list(outs.values()), 0)
 

@@ -21,7 +21,7 @@ WINDOW, TRIED, LONGEST = 12, 12, 20_000
 #: A loop has at least this many turns and operations in all: shorter programs are faster in a straight line,
 FEWEST_TURNS, FEWEST_OPERATIONS = 8, 2000
 #: but for those of which much leaves the loop.
-FEWEST_LEAVING = 300
+FEWEST_LEAVING = 100
 
 
 @dataclasses.dataclass(slots=True, frozen=True)

@@ -158,8 +158,8 @@ class Turn:
         return Addition(item, value, index)
 
 
-def split(loop: Loop, wanted: set[int]) -> Split | None:
-    """What of a loop's turn moves where, if anything does; ``wanted`` are the items that are results."""
+def split(loop: Loop, wanted: set[int]) -> Split:
+    """What of a loop's turn moves where; ``wanted`` are the items that are results."""
     turn = Turn(loop, wanted)
     sums = turn.sums()
     chained = {addition.item.number for chain in sums.values() for addition in chain} | set(sums)
@@ -168,7 +168,7 @@ def split(loop: Loop, wanted: set[int]) -> Split | None:
     moved = before | after
     leaving = sum(item.number in moved and item.source == "call" and item.rule not in (GETITEM, ENTRY)
                   for item in turn.items) + sum(map(len, sums.values()))
-    return Split(turn.live, before, after, moved, sums, leaving) if leaving else None
+    return Split(turn.live, before, after, moved, sums, leaving)
 
 
 def _before(turn: Turn, chained: set[int]) -> set[int]:

@@ -47,6 +47,9 @@ class Turns:
         self.count = self.old.turns
         self.which = min(MOST_TURN, self.count - 1)
         self.given = {inner.number: outer.get(arg) for inner, arg in zip(self.old.inputs, item.args)}
+        for negative, inner in self.old.negated:
+            self.given[negative.number] = outer.made.make(
+                "call", negative.value, NEGATIVE, [self.given[inner.number]], {}, item.line, negative.quiet)
         self.carried = {before.number: after for before, after in self.old.carried}
         self.rows: dict[int, Item] = {}
         self.ends: dict[int, Item] = {}
