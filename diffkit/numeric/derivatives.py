@@ -10,12 +10,10 @@ import numpy as np
 from diffkit import tree
 from diffkit.errors import NumericError, ShapeError
 from diffkit.numeric.assembly import whole
-from diffkit.numeric.complex_step import complex_steps
-from diffkit.numeric.higher import nth_derivative
 from diffkit.numeric.inputs import read
-from diffkit.numeric.lines import coordinate, direction, elementwise, run
+from diffkit.numeric.lines import coordinate, direction, elementwise
 from diffkit.numeric.result import Estimate, Result
-from diffkit.numeric.schemes import set_up
+from diffkit.numeric.schemes import read_order, set_up
 
 
 def derivative(f: Callable[[Any], Any], x: Any, n: int = 1, scheme: str = "auto", *, step: float | None = None,
@@ -31,13 +29,14 @@ def derivative(f: Callable[[Any], Any], x: Any, n: int = 1, scheme: str = "auto"
     x : real number or array
         Where.  Integers are taken as float64; other dtypes keep their precision.
     n : int
-        The order, at least 1.  Orders above 1 need ``scheme="auto"`` or ``"central"``.
+        The order, at least 1.
     scheme : str
         "auto" (adaptive, with claims measured), "central" (the same, both sides required),
-        "forward", "backward" (the same, that side only), "richardson", "complex-step".
+        "forward", "backward" (the same, that side only), "richardson" (central, by halved steps),
+        "complex-step" (f takes complex numbers; above n = 1 differences of complex steps).
     step : float, optional
         With "central", "forward", "backward": the classical formula with this step.
-        With "richardson": the widest step.
+        With "richardson": the widest of six, each half the one before.
     bounds : pair, optional
         (low, high), numbers or arrays like x: f is never evaluated outside.
     vectorized : bool
@@ -72,10 +71,7 @@ def derivative(f: Callable[[Any], Any], x: Any, n: int = 1, scheme: str = "auto"
     >>> print(np.round(derivative(np.exp, np.array([0.0, 1.0]), n=2).value, 6))
     [1.       2.718282]
     """
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-        raise NumericError(f"n={n!r} is not an order", "a whole number, at least 1")
-    if n > 1 and (scheme not in ("auto", "central") or step is not None):
-        raise NumericError(f"order {n} with scheme={scheme!r}, step={step!r}", 'scheme="auto" and no step')
+    order = read_order(n)
     setup = set_up(f, x, scheme, step, bounds, vectorized, workers, dtype, plain=True)
     entries, evaluator = setup.entries, setup.evaluator
     leaf = entries.leaves[0]
@@ -83,23 +79,15 @@ def derivative(f: Callable[[Any], Any], x: Any, n: int = 1, scheme: str = "auto"
         raise NumericError(f"f maps shape {leaf.shape} to {evaluator.shape}: it is not elementwise",
                            "jacobian(f, x), or gradient(f, x) of a scalar function")
     line = elementwise(entries) if leaf.shape else coordinate(entries, 0)
-    if evaluator.base.size == 0:
-        estimate = Estimate.blank(0, evaluator.dtype)
-    elif scheme == "complex-step":
-        estimate = complex_steps(setup, [line])[0]
-    elif n == 1:
-        estimate = run([setup.along(line)], evaluator)[0]
-    else:
-        scheme_n = nth_derivative(line, evaluator.base, evaluator.bits, int(n), one_sided=scheme == "auto")
-        estimate = run([(line, scheme_n)], evaluator)[0]
+    estimate = setup.estimates([line], order)[0]
     scalar = leaf.kind is not np.ndarray
     return whole(estimate, evaluator.shape, np.result_type(leaf.dtype, evaluator.out_dtype), evaluator.count, scalar)
 
 
-def directional(f: Callable[[Any], Any], x: Any, v: Any, scheme: str = "auto", *, step: float | None = None,
-                bounds: Any = None, vectorized: bool = False, workers: int | Callable[..., Any] | None = None,
-                dtype: Any = None) -> Result:
-    """The derivative of f(x + t v) by t at 0: the Jacobian times v, without the Jacobian.
+def directional(f: Callable[[Any], Any], x: Any, v: Any, scheme: str = "auto", *, n: int = 1,
+                step: float | None = None, bounds: Any = None, vectorized: bool = False,
+                workers: int | Callable[..., Any] | None = None, dtype: Any = None) -> Result:
+    """The nth derivative of f(x + t v) by t at 0: for n = 1 the Jacobian times v, without the Jacobian.
 
     Parameters
     ----------
@@ -107,6 +95,8 @@ def directional(f: Callable[[Any], Any], x: Any, v: Any, scheme: str = "auto", *
         Of x, with a numeric result of any shape.
     x, v : numbers, arrays or containers
         Of one structure and the same shapes; complex ones are allowed, t is real.
+    n : int
+        The order, at least 1: for n = 2 and a scalar f, v H v with the Hessian H.
     scheme, step, bounds, vectorized, workers, dtype
         As in :func:`derivative`; ``bounds`` are those of x.
 
@@ -127,6 +117,7 @@ def directional(f: Callable[[Any], Any], x: Any, v: Any, scheme: str = "auto", *
     >>> print(round(float(result.value), 9))
     1.0
     """
+    order = read_order(n)
     setup = set_up(f, x, scheme, step, bounds, vectorized, workers, dtype)
     entries, evaluator = setup.entries, setup.evaluator
     along = read(v)
@@ -140,10 +131,8 @@ def directional(f: Callable[[Any], Any], x: Any, v: Any, scheme: str = "auto", *
     if not vector.any() or evaluator.base.size == 0:
         zero = np.zeros(evaluator.base.size, evaluator.dtype)
         estimate = Estimate(zero, zero.real, np.full(zero.shape, "ok", "<U9"), zero, zero, zero.real, zero.real)
-    elif scheme == "complex-step":
-        estimate = complex_steps(setup, [direction(entries, vector)])[0]
     else:
-        estimate = run([setup.along(direction(entries, vector))], evaluator)[0]
+        estimate = setup.estimates([direction(entries, vector)], order)[0]
     real = np.result_type(evaluator.out_dtype, *(leaf.dtype.type(0).real.dtype for leaf in entries.leaves))
     scalar = all(leaf.kind is not np.ndarray for leaf in entries.leaves)
     return whole(estimate, evaluator.shape, real, evaluator.count, scalar)

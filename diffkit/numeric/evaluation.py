@@ -82,12 +82,15 @@ class Evaluator:
     def _one(self, point: Array) -> Array:
         try:
             with np.errstate(all="ignore"):
-                out = self.f(self.entries.build(point))
+                return self.value(point)
         except DiffkitError:
             raise
         except _OUTSIDE:
             return np.full(self.base.size, np.nan, self.dtype)
-        return self._row(self._number(out))
+
+    def value(self, point: Array) -> Array:
+        """What is differentiated, at one point (n,): every output of f, (m,)."""
+        return self._row(self._number(self.f(self.entries.build(point))))
 
     def _batch(self, points: Array) -> Array:
         try:

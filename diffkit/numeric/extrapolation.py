@@ -29,6 +29,8 @@ _NOISE_SAFETY = 6.0
 _TOLERATED, _ENLARGED = 2.0, 64.0
 # So many times the noise may the mean of both sides stay away from f(x); so many levels back it is looked at.
 _ASIDE, _LAGS = 16.0, 4
+# A move so many times smaller than theory has it is an accident.
+_TURNED = 4.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,13 +42,21 @@ class Limit:
     noise: Array
     level: Array
 
+    @classmethod
+    def blank(cls, base: Array) -> Limit:
+        """Nothing known of outputs like ``base``."""
+        real = base.real.dtype
+        return cls(np.full(base.shape, np.nan, base.dtype), np.full(base.shape, np.inf, real),
+                   np.full(base.shape, np.inf, real), np.zeros(base.shape, int))
+
     @property
     def found(self) -> Array:
         """Where anything was admitted."""
         return np.isfinite(self.error)
 
 
-def extrapolate(step: Array, quotient: Array, noise: Array, power: int, offset: Array | None = None) -> Limit:
+def extrapolate(step: Array, quotient: Array, noise: Array, power: int,
+                aside: tuple[Array, Array] | None = None) -> Limit:
     """The limit of ``quotient`` for step to 0.
 
     Parameters
@@ -56,8 +66,8 @@ def extrapolate(step: Array, quotient: Array, noise: Array, power: int, offset: 
         the error that f's noise makes in each quotient.
     power : int
         1 or 2: the error series is in step**power.
-    offset : array of shape (levels, m), optional
-        The mean of f(x - h) and f(x + h) less f(x).
+    aside : pair of arrays of shape (levels, m), optional
+        The mean of f(x - h) and f(x + h) less f(x), and the noise in it.
     """
     levels, count = quotient.shape
     best = Limit(np.full(count, np.nan, quotient.dtype), np.full(count, np.inf, noise.dtype),
@@ -65,10 +75,10 @@ def extrapolate(step: Array, quotient: Array, noise: Array, power: int, offset: 
     z = step ** power
     table, spread = quotient, noise
     # Quotients that converge slowly, above the noise, make every extrapolation as bad as they are.
-    rate, rest = _rest(step, quotient)
+    rate, rest = _rest(step, quotient, power)
     moved = np.abs(np.diff(quotient, axis=0, prepend=quotient[:1]))
     slow = np.where((rate < power / 2) & (moved > 4 * noise), rest, 0)
-    stuck = np.zeros(quotient.shape, bool) if offset is None else _stuck(step, offset, noise * step)
+    stuck = np.zeros(quotient.shape, bool) if aside is None else _stuck(step, *aside)
     for column in range(min(_COLUMNS, levels)):
         if column:
             coarse, fine = z[:-column], z[column:]
@@ -76,7 +86,7 @@ def extrapolate(step: Array, quotient: Array, noise: Array, power: int, offset: 
             finer = table
             table = finer[1:] + fine / wide * (finer[1:] - finer[:-1])
             spread = (coarse * spread[1:] + fine * spread[:-1]) / wide
-            error = _truncation(finer, table, fine / coarse, spread)
+            error = _truncation(finer, fine / wide, fine / coarse, spread)
             error = np.maximum(error, slow[column:])
         else:
             error = rest
@@ -94,31 +104,37 @@ def extrapolate(step: Array, quotient: Array, noise: Array, power: int, offset: 
     return best
 
 
-def _truncation(finer: Array, table: Array, shrink: Array, spread: Array) -> Array:
-    """Size of the next term: the neighbours' distance, the sharp one where the order is confirmed."""
-    near = np.abs(table - finer[1:])
-    far = np.abs(table - finer[:-1])
+def _truncation(finer: Array, gain: Array, shrink: Array, spread: Array) -> Array:
+    """Size of the next term: the neighbours' distance, the sharp one where the order is confirmed.
+
+    ``gain`` times the last move of a column is what its extrapolation adds.
+    """
     moved = np.abs(finer[1:] - finer[:-1])
-    error: Array = np.maximum(near, far)
     # Successive differences of a column shrink by z_k / z_(k-j) if the error series is what it should be.
-    orderly = moved[1:] <= 2 * np.maximum(shrink[1:] * moved[:-1], spread[1:])
-    sharp = np.maximum(near, np.sqrt(shrink) * far)[1:]
-    error[1:] = np.where(orderly, np.minimum(sharp, error[1:]), error[1:])
+    # Where one is far smaller than that the column may have turned: the one before tells what to expect.
+    expected = shrink[1:] * moved[:-1]
+    orderly = moved[1:] <= 2 * np.maximum(expected, spread[1:])
+    error: Array = (1 + gain) * moved
+    moved[1:] = np.where(moved[1:] < expected / _TURNED, expected, moved[1:])
+    sharp = np.maximum(gain, np.sqrt(shrink) * (1 + gain))[1:] * moved[1:]
+    error[1:] = np.where(orderly, sharp, error[1:])
     return error
 
 
-def _rest(step: Array, quotient: Array) -> tuple[Array, Array]:
+def _rest(step: Array, quotient: Array, order: int) -> tuple[Array, Array]:
     """Quotients that go like h^p: p at every level, and what is left there; inf where nothing can be said.
 
     Two moves in a row tell, at uneven steps: over a factor q of the step one is p log(q) h^p, at the step's
-    mean and to first order in p.
+    mean and to first order in p.  Where p is far above ``order`` the quotients turn, or lack a term.
     """
     logs = np.log(step)
     pace = np.abs(np.diff(quotient, axis=0)) / (logs[:-1] - logs[1:])
     middle = (logs[:-1] + logs[1:]) / 2
     power, rest = np.full(quotient.shape, np.inf), np.full(quotient.shape, np.inf)
     power[2:] = np.log(pace[:-1] / pace[1:]) / (middle[:-1] - middle[1:])
+    expected = pace[:-1] * np.exp(order * (middle[1:] - middle[:-1]))
     rest[2:] = np.where(power[2:] > 0, pace[1:] / power[2:], np.inf)
+    rest[2:] = np.where(pace[1:] < expected / _TURNED, expected / order, rest[2:])
     return power, rest
 
 

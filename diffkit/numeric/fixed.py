@@ -7,8 +7,10 @@ point of asking for it.  A second quotient at h/2 serves the claim alone:
     backward  (f(x) - f(x - h)) / h           error -h/2 f'' + …      ≈ 2 (D(h) - D(h/2))
     central   (f(x + h) - f(x - h)) / 2h      error  h²/6 f''' + …    ≈ 4/3 (D(h) - D(h/2))
 
-``richardson`` halves the step five times and extrapolates in h² (Richardson 1911).  These
-see neither kinks nor noise beyond rounding; ``auto`` does.
+and so on for every order and for mixed derivatives: the error series starts with h for what looks
+to one side, with h² for what is symmetric.  ``richardson`` halves the step five times and
+extrapolates in h² (Richardson 1911).  These see neither kinks nor noise beyond rounding;
+the same schemes without ``step=`` do.
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ import numpy as np
 
 from diffkit.errors import NumericError
 from diffkit.numeric import noise as noises
+from diffkit.numeric.descent import Rungs, measure
 from diffkit.numeric.extrapolation import extrapolate
-from diffkit.numeric.ladder import UNEVEN
 from diffkit.numeric.lines import Line, Scheme
-from diffkit.numeric.pairs import Pairs
 from diffkit.numeric.result import NONFINITE, OK, STATUS_DTYPE, Array, Estimate
+from diffkit.numeric.stencils import Stencil, corners, quadrant, sided, textbook
 
 
 def read_step(step: Any) -> float:
@@ -38,32 +40,37 @@ def read_step(step: Any) -> float:
     return number
 
 
-def classical(line: Line, base: Array, bits: int, scheme: str, step: float) -> Scheme[Estimate]:
-    """The quotient of ``scheme`` ("central", "forward", "backward") at ``step``; its claim from h/2."""
-    taken = line.fit(step * np.array([[1.0], [0.5]]) * np.ones(line.columns))
-    unused = np.full_like(taken, np.nan)
-    values = yield np.concatenate([unused if scheme == "backward" else taken,
-                                   unused if scheme == "forward" else -taken])
-    return _quotient(Pairs.of(taken, values, base, np.ones(len(base))), bits, scheme)
+def classical(line: Line, base: Array, bits: int, order: int, scheme: str, step: float) -> Scheme[Estimate]:
+    """The quotient of ``scheme`` at ``step``, its claim from h/2; for "richardson" the limit from h to h/32."""
+    side = {"forward": 1, "backward": -1}.get(scheme, 0)
+    if line.plane:
+        stencil = quadrant(side, side) if side else corners()
+    else:
+        stencil = sided(order, side) if side else textbook(order)
+    levels = np.arange(6 if scheme == "richardson" else 2)[:, None]
+    rungs = yield from measure(line, base, stencil, step * 2.0**-levels * np.ones(line.columns))
+    return _extrapolated(rungs, stencil, bits) if scheme == "richardson" else _quotient(rungs, stencil, bits)
 
 
-def _quotient(pairs: Pairs, bits: int, scheme: str) -> Estimate:
-    table = {"central": pairs.central, "forward": pairs.right, "backward": pairs.left}[scheme]
-    noise = noises.floor(pairs, bits).max(axis=0)
-    error = (2 if scheme == "central" else 3) * np.abs(table[0] - table[1]) + 8 * noise / pairs.step[0]
-    return _estimate(table[0], error, noise, pairs.step[0])
+def _floor(rungs: Rungs, bits: int) -> Array:
+    """What the rounding of f's own last digit may be, at every level."""
+    return noises.resolution(rungs.size, bits)
 
 
-def richardson(line: Line, base: Array, bits: int, step: float | None) -> Scheme[Estimate]:
-    """Central quotients at h, h/2, … h/32, extrapolated; h is ``step``, or |x|/8 (1/8 at 0)."""
-    room = np.minimum(-line.low, line.high)
-    widest = np.minimum(UNEVEN * line.scale / 8, room) if step is None else step * np.ones(line.columns)
-    taken = line.fit(widest * 2.0 ** -np.arange(6)[:, None])
-    values = yield np.concatenate([taken, -taken])
-    pairs = Pairs.of(taken, values, base, np.ones(len(base)))
-    floor = noises.floor(pairs, bits)
-    limit = extrapolate(pairs.step, pairs.central, 2 * floor / pairs.step, 2)
-    return _estimate(limit.value, limit.error, floor.max(axis=0), pairs.step[limit.level, np.arange(len(base))])
+def _quotient(rungs: Rungs, stencil: Stencil, bits: int) -> Estimate:
+    noise = _floor(rungs, bits).max(axis=0)
+    first, second = rungs.quotient
+    blur = 4 * np.abs(stencil.weights).sum() * noise / np.abs(rungs.divisor[0])
+    error = (2 if stencil.power == 2 else 3) * np.abs(first - second) + blur
+    return _estimate(first, error, noise, rungs.step[0])
+
+
+def _extrapolated(rungs: Rungs, stencil: Stencil, bits: int) -> Estimate:
+    floor = _floor(rungs, bits)
+    blur = 2 * np.abs(stencil.weights).sum() * floor / np.abs(rungs.divisor)
+    limit = extrapolate(rungs.step, rungs.quotient, blur, stencil.power)
+    level = limit.level, np.arange(len(limit.level))
+    return _estimate(limit.value, limit.error, floor.max(axis=0), rungs.step[level])
 
 
 def _estimate(value: Array, error: Array, noise: Array, step: Array) -> Estimate:

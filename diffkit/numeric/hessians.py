@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.errors import NotScalarError, NumericError
+from diffkit.errors import NotScalarError
 from diffkit.numeric.assembly import whole
-from diffkit.numeric.higher import mixed_derivative, nth_derivative
-from diffkit.numeric.lines import coordinate, run
+from diffkit.numeric.lines import coordinate
 from diffkit.numeric.result import Estimate, Result
 from diffkit.numeric.schemes import set_up
 
 
-def hessian(f: Callable[[Any], Any], x: Any, scheme: str = "auto", *, bounds: Any = None,
-            vectorized: bool = False, workers: int | Callable[..., Any] | None = None, dtype: Any = None) -> Result:
+def hessian(f: Callable[[Any], Any], x: Any, scheme: str = "auto", *, step: float | None = None,
+            bounds: Any = None, vectorized: bool = False, workers: int | Callable[..., Any] | None = None,
+            dtype: Any = None) -> Result:
     """The matrix of second derivatives: shape in.shape + in.shape.
 
     Parameters
@@ -24,11 +24,10 @@ def hessian(f: Callable[[Any], Any], x: Any, scheme: str = "auto", *, bounds: An
     f : function
         Of a real array or number, with one real number as its result.
     x : real number or array
-        Where.  n entries cost n(n + 1)/2 independent ladders of some 30 to 100 evaluations.
-    scheme : str
-        "auto", or "central" to insist on both sides.
-    bounds, vectorized, workers, dtype
-        As in :func:`derivative`.
+        Where.  n entries cost n(n + 1)/2 independent ladders of some 30 to 100 evaluations,
+        by complex steps a dozen each.
+    scheme, step, bounds, vectorized, workers, dtype
+        As in :func:`derivative`; ``step`` is that of every entry.
 
     Returns
     -------
@@ -38,7 +37,7 @@ def hessian(f: Callable[[Any], Any], x: Any, scheme: str = "auto", *, bounds: An
     Raises
     ------
     NotScalarError, InputError, NumericError
-        For a result that is not one real number, an x that is not a real array, or another scheme.
+        For a result that is not one real number, an x that is not a real array, or options that don't fit.
 
     Notes
     -----
@@ -53,9 +52,7 @@ def hessian(f: Callable[[Any], Any], x: Any, scheme: str = "auto", *, bounds: An
     [[6. 4.]
      [4. 0.]]
     """
-    if scheme not in ("auto", "central"):
-        raise NumericError(f"a Hessian with scheme={scheme!r}", 'scheme="auto" or "central"')
-    setup = set_up(f, x, scheme, None, bounds, vectorized, workers, dtype, plain=True)
+    setup = set_up(f, x, scheme, step, bounds, vectorized, workers, dtype, plain=True)
     entries, evaluator = setup.entries, setup.evaluator
     if evaluator.base.size != 1 or evaluator.dtype.kind == "c":
         raise NotScalarError(f"hessian needs a function with one real result, and f returned shape {evaluator.shape}",
@@ -63,13 +60,8 @@ def hessian(f: Callable[[Any], Any], x: Any, scheme: str = "auto", *, bounds: An
     size, leaf = entries.values.size, entries.leaves[0]
     pairs = [(i, j) for i in range(size) for j in range(i + 1)]
     found = [Estimate.blank(1, evaluator.dtype)] * len(pairs)
-    if bool(np.isfinite(evaluator.base).all()) and bool(np.isfinite(entries.values).all()):
-        tasks = []
-        for i, j in pairs:
-            line = coordinate(entries, i) if i == j else coordinate(entries, i, j)
-            tasks.append((line, nth_derivative(line, evaluator.base, evaluator.bits, 2, one_sided=scheme == "auto")
-                          if i == j else mixed_derivative(line, evaluator.base, evaluator.bits)))
-        found = run(tasks, evaluator)
+    if bool(np.isfinite(entries.values).all()):
+        found = setup.estimates([coordinate(entries, *sorted({i, j})) for i, j in pairs], 2)
     place = np.zeros((size, size), int)
     for index, (i, j) in enumerate(pairs):
         place[i, j] = place[j, i] = index

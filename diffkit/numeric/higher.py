@@ -1,30 +1,28 @@
-"""Derivatives of order two and more: one engine for every stencil.
+"""Derivatives of order two and more along a line, and mixed ones in a plane.
 
-A stencil is a table of places and weights; its quotient U(h) / hⁿ has an error series in h²
-if it is symmetric (central differences, and the four corners of a mixed second
-derivative), in h if it looks to one side.  Noise is amplified by h⁻ⁿ, so the ladder stays
-wide: from max(|x|, 1) to |x| by factors up to 8, then down by factors of 2 as long as the
-claim gains.  Noise comes from the ladder itself: U(h) - rⁿ U(h/r) has lost the derivative.
-
-Afterwards the difference of the two one-sided quotients must vanish with h, as the gap
-does for n = 1; where it does not, the derivative of this order has a kink.
+``descent.py`` finds the limit of one stencil; here it is decided which stencils are asked, and what
+kind of point x is.  Symmetric ones come first; those that look to one side serve where the
+other side is missing, or where the scheme says so.  Afterwards quotients on different sides
+of x must have one limit, as the gap must vanish for n = 1; where they do not, the derivative
+of this order has a kink (x|x| for n = 2, x|y| for the mixed one).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
+import itertools
 
 import numpy as np
 
 from diffkit.numeric.adaptive import first_derivative
+from diffkit.numeric.descent import descend, measure
 from diffkit.numeric.extrapolation import Limit, extrapolate
-from diffkit.numeric.ladder import UNEVEN
 from diffkit.numeric.lines import Line, Scheme
 from diffkit.numeric.result import (
     JUMP,
     KINK,
     NOISY,
+    NONFINITE,
     OK,
     ONE_SIDED,
     STAIRCASE,
@@ -33,163 +31,91 @@ from diffkit.numeric.result import (
     Array,
     Estimate,
 )
+from diffkit.numeric.stencils import CORNERS, Stencil, central, corners, quadrant, sided
 
-_FIRST_LEVELS, _MORE_LEVELS, _MOST_LEVELS = 14, 5, 34
-_QUIET = 2.0**12
-
-
-@dataclasses.dataclass(frozen=True)
-class Stencil:
-    """``places`` (p, axes) in units of the step, ``weights`` (p,), the order n, and the power of its series."""
-
-    places: Array
-    weights: Array
-    order: int
-    power: int
+#: Which sides a scheme may look at: 0 is both at once.
+SIDES = {"auto": (0, 1, -1), "central": (0,), "richardson": (0,), "forward": (1,), "backward": (-1,)}
+# Steps for the difference between the sides, in units of the one that the limit leans on.
+_BESIDE = 2.0 ** np.arange(2, -3, -1)[:, None]
 
 
-@dataclasses.dataclass(frozen=True)
-class Rungs:
-    """Undivided sums of a stencil: ``step``, ``total`` and the ``size`` of f, each (levels, m), widest first."""
-
-    step: Array
-    divisor: Array
-    total: Array
-    size: Array
-
-    def join(self, other: Rungs) -> Rungs:
-        """More levels, finer ones."""
-        return Rungs(*(np.concatenate([getattr(self, field.name), getattr(other, field.name)])
-                       for field in dataclasses.fields(self)))
-
-
-def central(order: int) -> Stencil:
-    """sum (-1)^k C(n, k) f(x + (n/2 - k) h), as in Fornberg (1988), table 1, for second-order accuracy."""
-    count = np.arange(order + 1)
-    return Stencil((order / 2 - count)[:, None], _binomial(order), order, 2)
-
-
-def sided(order: int, side: int) -> Stencil:
-    """The forward (side 1) or backward (side -1) difference."""
-    count = np.arange(order + 1)
-    return Stencil((side * (order - count))[:, None] * 1.0, _binomial(order) * side**order, order, 1)
-
-
-def mixed() -> Stencil:
-    """d²f/dx dy: the four corners of a rectangle."""
-    return Stencil(np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]]),
-                   np.array([0.25, -0.25, -0.25, 0.25]), 2, 2)
-
-
-def _binomial(order: int) -> Array:
-    return np.array([(-1.0) ** k * math.comb(order, k) for k in range(order + 1)])
-
-
-def nth_derivative(line: Line, base: Array, bits: int, order: int, one_sided: bool = True) -> Scheme[Estimate]:
-    """The derivative of an order above 1 along a line; arguments as for ``first_derivative``."""
-    if not np.isfinite(base).any():
-        return Estimate.blank(len(base), base.dtype)
-    limit, noise, step = yield from _descend(line, base, bits, central(order))
-    status = np.full(len(base), OK, STATUS_DTYPE)
-    if one_sided and not limit.found.all():
-        for side in (1, -1):
-            other, rough, fine = yield from _descend(line, base, bits, sided(order, side))
-            better = other.found & ~limit.found
-            status[better] = ONE_SIDED
-            limit = _choose(better, other, limit)
-            noise, step = np.where(better, rough, noise), np.where(better, fine, step)
-    error, gap = limit.error, np.zeros(base.shape, base.dtype)
-    both = limit.found & (status == OK)
-    if both.any():
-        difference = yield from _gap(line, base, order, noise, step, both)
-        wide = both & difference.found & (np.abs(difference.value) > difference.error)
-        kink = wide & (np.abs(difference.value) > 4 * difference.error)
-        status[kink] = KINK
-        gap = np.where(kink, difference.value, 0)
-        error = np.where(wide, error + np.abs(difference.value) / 2 + difference.error / 2, error)
-    lost = ~np.isfinite(error)
-    vague = lost | (error > np.abs(limit.value) / 2)
+def nth_derivative(line: Line, base: Array, bits: int, order: int, scheme: str) -> Scheme[Estimate]:
+    """The derivative of any order along a line by a scheme of ``SIDES``; arguments as for ``first_derivative``."""
+    both = [central(order)] if 0 in SIDES[scheme] else []
+    single = [sided(order, side) for side in SIDES[scheme] if side]
+    found = yield from _settle(line, base, bits, both, single, [sided(order, 1), sided(order, -1)])
+    vague = ~np.isfinite(found.error) | (found.error > np.abs(found.value) / 2)
     if vague.any():
         # Nothing converged, or to next to nothing: the first derivative knows if there is a reason.
-        first = yield from first_derivative(line, base, bits, one_sided)
+        first = yield from first_derivative(line, base, bits, one_sided=scheme not in ("central", "richardson"))
         telling = np.isin(first.status, (KINK, JUMP, VERTICAL, STAIRCASE)) | ~np.isfinite(first.value)
-        lost |= vague & telling
-        status[lost] = np.where(telling, first.status, NOISY)[lost]
-        error = np.where(lost, np.inf, error)
-    value = np.where(lost, np.nan, limit.value)
-    return Estimate(value, error, status, value - gap / 2, value + gap / 2, noise, step)
+        _lose(found, vague & telling, first.status)
+    return found
 
 
-def mixed_derivative(plane: Line, base: Array, bits: int) -> Scheme[Estimate]:
+def mixed_derivative(plane: Line, base: Array, bits: int, scheme: str) -> Scheme[Estimate]:
     """d²f/dx dy in the plane of two entries."""
-    limit, noise, step = yield from _descend(plane, base, bits, mixed())
-    status = np.where(limit.found, OK, NOISY).astype(STATUS_DTYPE)
-    value = np.where(limit.found, limit.value, np.nan)
-    return Estimate(value, limit.error, status, value, value, noise, step)
+    ways = {"auto": CORNERS, "forward": ((1, 1),), "backward": ((-1, -1),)}.get(scheme, ())
+    both = [corners()] if 0 in SIDES[scheme] else []
+    return (yield from _settle(plane, base, bits, both, [quadrant(*way) for way in ways],
+                               [quadrant(*way) for way in CORNERS]))
 
 
-def _choose(mask: Array, yes: Limit, no: Limit) -> Limit:
-    return Limit(*(np.where(mask, getattr(yes, field.name), getattr(no, field.name))
-                   for field in dataclasses.fields(Limit)))
-
-
-def _steps(line: Line, order: int) -> Array:
-    """All levels there may be, (levels, columns): from the reach to the scale, then below it by halves."""
-    reach = np.where(np.isfinite(line.reach), line.reach, 1.0)
-    scale = np.where(np.isfinite(line.scale), line.scale, 1)
-    approach = min(12, math.ceil(float(np.max(np.log2(reach) - np.log2(scale))) / 3))
-    upper = [reach * (scale / reach) ** (k / approach) for k in range(approach)]
-    lower = [scale * 2.0**-k for k in range(max(_FIRST_LEVELS, _MOST_LEVELS - approach))]
-    return UNEVEN / max(1.0, order / 4) * np.array(upper + lower)
-
-
-def _descend(line: Line, base: Array, bits: int, stencil: Stencil) -> Scheme[tuple[Limit, Array, Array]]:
-    """The limit of a stencil, the noise, and the step it leans on; levels are added while they help."""
-    steps = _steps(line, stencil.order)
-    start = len(steps) - _MOST_LEVELS + _FIRST_LEVELS if len(steps) > _MOST_LEVELS else _FIRST_LEVELS
-    start = max(start, _FIRST_LEVELS + len(steps) - _MOST_LEVELS)
-    rungs = yield from _measure(line, base, stencil, steps[:start])
-    while True:
-        limit, noise = _limit(rungs, stencil, bits)
-        # What looks rough may be an oscillation that these levels are too wide for: go on until f is quiet.
-        quiet = noise <= _QUIET * 2.0**-bits * np.fmax.reduce(rungs.size, axis=0)
-        if start >= len(steps) or bool((limit.found & (limit.level < start - _MORE_LEVELS) & quiet).all()):
+def _settle(line: Line, base: Array, bits: int, both: list[Stencil], single: list[Stencil],
+            around: list[Stencil]) -> Scheme[Estimate]:
+    """The limit of the first stencil that has one; where it looks to both sides those ``around`` x must agree."""
+    answer = Estimate.blank(len(base), base.dtype)
+    if not np.isfinite(base).any():
+        return answer
+    bits = min(bits, line.bits)
+    limit, noise, step = Limit.blank(base), np.full(base.shape, np.nan), np.full(base.shape, np.nan)
+    status = np.full(len(base), NOISY, STATUS_DTYPE)
+    for count, stencil in enumerate((*both, *single)):
+        other, rough, fine = yield from descend(line, base, bits, stencil)
+        better = other.found & ~limit.found
+        status[better] = OK if count < len(both) else ONE_SIDED
+        limit = Limit(*(np.where(better, getattr(other, field.name), getattr(limit, field.name))
+                        for field in dataclasses.fields(Limit)))
+        noise, step = np.where(better, rough, noise), np.where(better, fine, step)
+        if limit.found.all():
             break
-        more = yield from _measure(line, base, stencil, steps[start:start + _MORE_LEVELS])
-        rungs, start = rungs.join(more), start + _MORE_LEVELS
-    return limit, noise, rungs.step[limit.level, np.arange(len(base))]
+    error, gap = limit.error, np.zeros(base.shape, base.dtype)
+    seen = limit.found & (status == OK)
+    if seen.any():
+        gap, doubt, kink = yield from _gap(line, base, around, noise, step, seen)
+        status[kink] = KINK
+        error = error + doubt
+    lost = ~np.isfinite(error)
+    status[lost & ~np.isfinite(base)] = NONFINITE
+    value = np.where(lost, np.nan, limit.value)
+    return Estimate(value, np.where(lost, np.inf, error), status, value - gap / 2, value + gap / 2, noise, step)
 
 
-def _measure(line: Line, base: Array, stencil: Stencil, step: Array) -> Scheme[Rungs]:
-    step = line.fit(step)
-    offsets = stencil.places[None] * step[:, None]  # (levels, places, columns)
-    values = yield offsets.reshape(-1, offsets.shape[2])
-    values = values.reshape(len(step), len(stencil.weights), len(base))
-    total = np.einsum("p,lpm->lm", stencil.weights, values)
-    size = np.fmax(np.abs(values).max(axis=1), np.abs(base))
-    divisor = step**stencil.order if stencil.places.shape[1] == 1 else step.prod(axis=1, keepdims=True)
-    first = step if line.separate else step[:, :1]
-    return Rungs(np.broadcast_to(first, total.shape), np.broadcast_to(divisor, total.shape), total, size)
+def _lose(found: Estimate, where: Array, status: Array) -> None:
+    """No derivative there, for the reason given."""
+    for field in (found.value, found.left, found.right):
+        field[where] = np.nan
+    found.error[where], found.status[where] = np.inf, status[where]
 
 
-def _limit(rungs: Rungs, stencil: Stencil, bits: int) -> tuple[Limit, Array]:
-    real = rungs.size.dtype
-    gain = float(np.sqrt((stencil.weights**2).sum()))
-    ratio = (rungs.step[:-1] / rungs.step[1:]) ** stencil.order
-    samples = np.abs(rungs.total[:-1] - ratio * rungs.total[1:]) / (1 + ratio) / gain
-    windows = np.stack([samples[:-2], samples[1:-1], samples[2:]]).max(axis=0)
-    quiet = np.where(np.isnan(windows), np.inf, windows).min(axis=0)
-    floor = rungs.size * 2.0 ** (1 - bits) + np.finfo(real).tiny
-    noise = np.where(np.isfinite(quiet), 2 * quiet, 0)
-    blur = (noise + floor) * np.abs(stencil.weights).sum() / np.abs(rungs.divisor)
-    return extrapolate(rungs.step, rungs.total / rungs.divisor, blur, stencil.power), noise + floor.min(axis=0)
-
-
-def _gap(line: Line, base: Array, order: int, noise: Array, step: Array, both: Array) -> Scheme[Limit]:
-    """The limit of the forward quotient less the backward one."""
-    widest = step if line.separate else step[both].max()[None]
-    ladder = widest * 2.0 ** -np.arange(-2, 3)[:, None]
-    right = yield from _measure(line, base, sided(order, 1), ladder)
-    left = yield from _measure(line, base, sided(order, -1), ladder)
-    blur = 2.0 ** (order + 1) * noise / right.divisor
-    return extrapolate(right.step, (right.total - left.total) / right.divisor, blur, 1)
+def _gap(line: Line, base: Array, around: list[Stencil], noise: Array, step: Array, seen: Array
+         ) -> Scheme[tuple[Array, Array, Array]]:
+    """The largest difference between two sides where it is a kink, what it adds to the claim, and where kinks are."""
+    ladder = (step if line.separate else step[seen].max()[None]) * _BESIDE
+    if line.plane:
+        ladder = ladder * (line.scale / line.scale[0])
+    sides = []
+    for stencil in around:
+        sides.append((yield from measure(line, base, stencil, ladder)))
+    share = 0.75 if line.plane else 0.5  # the value is the mean of two sides, or of four corners
+    gap, doubt = np.zeros(base.shape, base.dtype), np.zeros(noise.shape)
+    kink = np.zeros(base.shape, bool)
+    for (one, first), (other, second) in itertools.combinations(zip(sides, around), 2):
+        blur = (np.abs(first.weights).sum() + np.abs(second.weights).sum()) * noise / np.abs(one.divisor)
+        apart = extrapolate(one.step, one.quotient - other.quotient, blur, 1)
+        size = np.abs(apart.value)
+        wide = seen & apart.found & (size > apart.error)
+        kink |= wide & (size > 4 * apart.error)
+        gap = np.where(wide & (size > np.abs(gap)), apart.value, gap)
+        doubt = np.where(wide, np.maximum(doubt, share * (size + apart.error)), doubt)
+    return np.where(kink, gap, 0), doubt, kink

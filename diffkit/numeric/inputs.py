@@ -160,3 +160,14 @@ def fit(step: Array, value: Array, bits: Array) -> Array:
     mantissa, exponent = np.frexp(size + step)
     rounded = np.ldexp(np.rint(np.ldexp(mantissa, bits)), exponent - bits)
     return np.asarray(np.maximum(rounded - size, 0))
+
+
+@np.errstate(invalid="ignore", over="ignore")
+def fit_multiples(step: Array, value: Array, bits: Array, farthest: Array, halves: bool) -> Array:
+    """Round a positive step so that value + k step is exact for whole k, with ``halves`` also half ones.
+
+    That is up to k = ``farthest``; where that place lies in a binade above |value| it may be rounded.
+    """
+    _, exponent = np.frexp(np.abs(value) + farthest * step)
+    unit = np.ldexp(1.0 + halves, exponent - bits)
+    return np.asarray(np.rint(step / unit) * unit)

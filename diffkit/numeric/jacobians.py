@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from diffkit.errors import InputError, NotScalarError
 from diffkit.numeric.assembly import per_entry
-from diffkit.numeric.complex_step import complex_steps
-from diffkit.numeric.lines import coordinate, run
+from diffkit.numeric.lines import coordinate
 from diffkit.numeric.result import Estimate, Result
 from diffkit.numeric.schemes import Setup, set_up
 
@@ -96,11 +93,4 @@ def jacobian(f: Callable[[Any], Any], x: Any, scheme: str = "auto", *, step: flo
 
 
 def _estimates(setup: Setup) -> list[Estimate]:
-    lines = [coordinate(setup.entries, index) for index in range(setup.entries.values.size)]
-    if setup.evaluator.base.size == 0:
-        return [Estimate.blank(0, setup.evaluator.dtype) for _ in lines]
-    if setup.scheme == "complex-step":
-        return complex_steps(setup, lines)
-    if not bool(np.isfinite(setup.evaluator.base).any()):
-        return [Estimate.blank(setup.evaluator.base.size, setup.evaluator.dtype) for _ in lines]
-    return run([setup.along(line) for line in lines], setup.evaluator)
+    return setup.estimates([coordinate(setup.entries, index) for index in range(setup.entries.values.size)])

@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from diffkit.numeric.evaluation import Evaluator
-from diffkit.numeric.inputs import Entries, fit
+from diffkit.numeric.inputs import Entries, fit, fit_multiples
 from diffkit.numeric.result import Array
 
 Answer = TypeVar("Answer")
@@ -32,7 +32,8 @@ class Line:
     ``columns`` is 1 when all active entries share one offset, else ``len(active)``;
     ``separate`` says that output c depends on the active entry c alone.
     ``scale`` (columns,) is the natural unit of an offset, ``reach`` the widest one worth
-    trying first, ``low`` and ``high`` (columns,) how far bounds let it go.
+    trying first, ``low`` and ``high`` (columns,) how far bounds let it go; with ``side`` 1 or -1
+    negative or positive offsets are out of bounds.
     """
 
     entries: Entries
@@ -46,11 +47,30 @@ class Line:
     high: Array
     bits: int
     separate: bool = False
+    side: int = 0
 
-    def fit(self, step: Array) -> Array:
-        """Positive steps (k, columns) on the grid of x; NaN below its resolution."""
+    def towards(self, side: int) -> Line:
+        """The half of the line on one side of x (1 or -1); all of it for 0."""
+        if not side:
+            return self
+        zero = np.zeros_like(self.low)
+        low, high = (zero, self.high) if side > 0 else (self.low, zero)
+        return dataclasses.replace(self, side=side, low=low, high=high)
+
+    @property
+    def plane(self) -> bool:
+        """Whether two entries move, each by its own offset, for one mixed derivative."""
+        return self.columns > 1 and not self.separate
+
+    def fit(self, step: Array, places: Array | None = None) -> Array:
+        """Positive steps (k, columns) on the grid of x; NaN below its resolution.
+
+        So that x ± step are exact, or x + places * step for a stencil's ``places`` (p, axes).
+        """
         if self.columns == len(self.active) and bool(np.all(self.weights == 1)):
-            step = fit(step, self.entries.values[self.active], self.entries.bits[self.active])
+            values, bits = self.entries.values[self.active], self.entries.bits[self.active]
+            step = fit(step, values, bits) if places is None else fit_multiples(
+                step, values, bits, np.abs(places).max(axis=0), bool((places % 1).any()))
         return np.where(step > 0, step, np.nan)
 
     def points(self, offsets: Array) -> tuple[Array, Array]:
@@ -58,6 +78,8 @@ class Line:
         points = np.repeat(self.entries.values[None], len(offsets), axis=0)
         moved = points[:, self.active] + offsets * self.weights
         inside = (self.entries.low[self.active] <= moved) & (moved <= self.entries.high[self.active])
+        if self.side:
+            inside &= offsets * self.side >= 0
         if not self.separate:
             inside = inside.all(axis=1)[:, None]
         points[:, self.active] = np.where(inside, moved, points[:, self.active])

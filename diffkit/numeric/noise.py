@@ -27,6 +27,7 @@ from diffkit.numeric.result import Array
 # Whole numbers: with a step on the grid of x all places are exact.
 _PLACES = np.array([0.0, 10.0, 24.0, 31.0, 47.0, 53.0, 68.0, 76.0])
 REACH = 80.0
+PLACES = len(_PLACES) - 1
 _SHORT = 256
 _QUIET = 4
 # Rows span what no polynomial of degree 4 can produce at these places: the generalised differences.
@@ -36,19 +37,23 @@ _ROUGH, _AROUND = (np.linalg.qr(np.vander(places / REACH, 5), mode="complete")[0
 
 def floor(pairs: Pairs, bits: int) -> Array:
     """The resolution of f's own dtype at every level, shape (levels, m)."""
-    real = pairs.base.real.dtype
-    return np.asarray(pairs.size * real.type(2.0) ** (1 - bits) + np.finfo(real).tiny)
+    return resolution(pairs.size, bits)
+
+
+def resolution(size: Array, bits: int) -> Array:
+    """The last digit of values of this size."""
+    return np.asarray(size * size.dtype.type(2.0) ** (1 - bits) + np.finfo(size.dtype).tiny)
 
 
 def _residuals(pairs: Pairs) -> Array:
     """Noise samples from three neighbouring levels, (levels - 2, m); NaN where a value is missing."""
     right, left = pairs.plus - pairs.base, pairs.minus - pairs.base
-    both = np.fmax(_without(pairs.step, (right - left) / 2, 1, 3), _without(pairs.step, (right + left) / 2, 1, 2))
-    one = np.fmax(_without(pairs.step, right, 1, 2), _without(pairs.step, left, 1, 2))
+    both = np.fmax(without(pairs.step, (right - left) / 2, 1, 3), without(pairs.step, (right + left) / 2, 1, 2))
+    one = np.fmax(without(pairs.step, right, 1, 2), without(pairs.step, left, 1, 2))
     return np.where(np.isnan(both), one, both)
 
 
-def _without(step: Array, rise: Array, *powers: int) -> Array:
+def without(step: Array, rise: Array, *powers: int) -> Array:
     """What is left of ``rise`` when terms in these powers of the step are taken out, in units of its noise."""
     for power in powers:
         ratio = (step[:-1] / step[1:]) ** power
@@ -122,11 +127,15 @@ def from_tables(values: Array, base: Array) -> tuple[Array, Array, Array]:
 
     The quieter side, the rougher, and the quieter without f(x), which stands alone close to a pole.
     """
-    half = len(_PLACES) - 1
-    sides = values[:half], values[half:]
-    whole = [_height(_ROUGH @ np.concatenate([base[None], side])) for side in sides]
+    sides = values[:PLACES], values[PLACES:]
+    whole = [from_table(side, base) for side in sides]
     around = [_height(_AROUND @ side) for side in sides]
     return np.minimum(*whole), np.fmax(*whole), np.minimum(*around)
+
+
+def from_table(side: Array, base: Array) -> Array:
+    """Noise from the values of one side of ``table_offsets`` and f(x), (m,)."""
+    return _height(_ROUGH @ np.concatenate([base[None], side]))
 
 
 def _height(samples: Array) -> Array:

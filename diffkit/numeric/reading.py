@@ -75,7 +75,7 @@ def look(pairs: Pairs, noise: Array, bits: int, one_sided: bool) -> View:
     # Noise is mostly a fraction of f: where wide steps see larger values it is larger there.
     grown = pairs.size / np.fmax(np.abs(pairs.base), pairs.size[len(pairs.size) // 2])
     blur = (noise * np.maximum(np.nan_to_num(grown, nan=1.0, posinf=1.0), 1) + floor) / pairs.step
-    central = extrapolate(pairs.step, pairs.central, blur, 2, pairs.gap * pairs.step / 2)
+    central = extrapolate(pairs.step, pairs.central, blur, 2, (pairs.gap * pairs.step / 2, blur * pairs.step))
     nothing = Limit(np.full_like(central.value, np.nan), np.full_like(central.error, np.inf),
                     central.noise, central.level)
     right = left = nothing

@@ -1,22 +1,28 @@
-"""The schemes by name, and what every public function does before its first step.
+"""The schemes by name, what every public function does before its first step, and who answers which question.
 
 ``auto`` looks at both sides and does with one where it must; ``central`` insists on both;
-``forward`` and ``backward`` never look at the other side.  With ``step=`` the last three
+``forward`` and ``backward`` never look at the other side; ``richardson`` extrapolates central
+quotients at halved steps; ``complex-step`` leaves the real line.  Each answers every question:
+any order along a line, and mixed second derivatives in a plane.  With ``step=`` the middle four
 are the classical formulas.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from diffkit.errors import InputError, NumericError
 from diffkit.numeric.adaptive import first_derivative
+from diffkit.numeric.complex_step import complex_steps
 from diffkit.numeric.evaluation import Evaluator
-from diffkit.numeric.fixed import classical, read_step, richardson
+from diffkit.numeric.fixed import classical, read_step
+from diffkit.numeric.higher import mixed_derivative, nth_derivative
 from diffkit.numeric.inputs import Entries, read
-from diffkit.numeric.lines import Line, Scheme
+from diffkit.numeric.lines import Line, Scheme, run
 from diffkit.numeric.result import Estimate
 
 SCHEMES = ("auto", "backward", "central", "complex-step", "forward", "richardson")
@@ -32,14 +38,41 @@ class Setup:
     scheme: str
     step: float | None
 
-    def along(self, line: Line) -> tuple[Line, Scheme[Estimate]]:
-        """A line with the scheme that will walk it."""
+    def estimates(self, lines: Sequence[Line], order: int = 1) -> list[Estimate]:
+        """The derivative of ``order`` along every line, in every plane the mixed one; each estimate (m,)."""
+        evaluator = self.evaluator
+        nothing = [Estimate.blank(evaluator.base.size, evaluator.dtype) for _ in lines]
+        if evaluator.base.size == 0:
+            return nothing
+        if self.scheme == "complex-step":
+            return complex_steps(evaluator, lines, order)
+        if not bool(np.isfinite(evaluator.base).any()):
+            return nothing
+        side = {"forward": 1, "backward": -1}.get(self.scheme, 0)
+        halves = [line.towards(side) for line in lines]
+        return run([(line, self._along(line, order)) for line in halves], evaluator)
+
+    def _along(self, line: Line, order: int) -> Scheme[Estimate]:
         base, bits = self.evaluator.base, self.evaluator.bits
-        if self.scheme == "richardson":
-            return line, richardson(line, base, bits, self.step)
         if self.step is not None:
-            return line, classical(line, base, bits, self.scheme, self.step)
-        return line, first_derivative(line, base, bits, one_sided=self.scheme != "central")
+            return classical(line, base, bits, order, self.scheme, self.step)
+        return adaptive(line, base, bits, order, self.scheme)
+
+
+def adaptive(line: Line, base: Any, bits: int, order: int, scheme: str) -> Scheme[Estimate]:
+    """A derivative along a line or in a plane by a scheme of ``SIDES``, its steps chosen from what f shows."""
+    if line.plane:
+        return mixed_derivative(line, base, bits, scheme)
+    if order == 1 and scheme != "richardson":
+        return first_derivative(line, base, bits, one_sided=scheme != "central")
+    return nth_derivative(line, base, bits, order, scheme)
+
+
+def read_order(n: Any) -> int:
+    """A whole number of at least 1, or NumericError."""
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+        raise NumericError(f"n={n!r} is not an order", "a whole number, at least 1")
+    return int(n)
 
 
 def set_up(f: Callable[[Any], Any], x: Any, scheme: str, step: float | None, bounds: Any, vectorized: bool,
@@ -56,9 +89,4 @@ def set_up(f: Callable[[Any], Any], x: Any, scheme: str, step: float | None, bou
     if plain and (not entries.single or entries.leaves[0].complex):
         raise InputError("x is not a real number or a real array",
                          "gradient(f, x) or jacobian(f, x), which take containers and complex numbers")
-    evaluator = Evaluator(f, entries, vectorized, workers)
-    if scheme == "forward":
-        entries = dataclasses.replace(entries, low=entries.values)
-    if scheme == "backward":
-        entries = dataclasses.replace(entries, high=entries.values)
-    return Setup(entries, evaluator, scheme, step)
+    return Setup(entries, Evaluator(f, entries, vectorized, workers), scheme, step)

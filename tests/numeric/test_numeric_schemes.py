@@ -57,7 +57,7 @@ def test_one_sided_schemes_look_at_one_side(scheme, never):
 def test_richardson(step):
     result = derivative(np.exp, 1.0, scheme="richardson", step=step)
     assert abs(result.value - math.e) <= result.error < 1e-9
-    assert result.evaluations == 13
+    assert result.evaluations == (13 if step else 56)  # six pairs, or what noise and curvature ask
 
 
 @pytest.mark.parametrize("scheme", sorted(set(SCHEMES) - {"complex-step"}))
@@ -78,7 +78,7 @@ def test_an_unknown_scheme_names_the_known_ones():
 @pytest.mark.parametrize("options", [{"step": 0.1}, {"scheme": "forward", "step": -1},
                                      {"scheme": "central", "step": "a"}, {"scheme": "central", "step": math.nan},
                                      {"n": 0}, {"n": 1.5}, {"n": True},
-                                     {"n": 2, "scheme": "forward"}, {"n": 2, "scheme": "central", "step": 0.1},
+                                     {"n": 2, "step": 0.1}, {"n": 2, "scheme": "complex-step", "step": 0.1},
                                      {"workers": 0}, {"workers": "two"}, {"dtype": int},
                                      {"scheme": "complex-step", "step": 0.1}])
 def test_options_that_do_not_fit(options):
@@ -92,5 +92,5 @@ def test_unknown_keywords_are_pythons_own_error():
     for function in (derivative, gradient, jacobian, hessian):
         with pytest.raises(TypeError, match="unexpected keyword"):
             function(np.sin, 1.0, stepsize=0.1)
-    with pytest.raises(NumericError):
-        hessian(np.sum, np.ones(2), scheme="forward")
+    with pytest.raises(NumericError, match="is unknown"):
+        hessian(np.sum, np.ones(2), scheme="symmetric")
