@@ -14,6 +14,10 @@ arguments, NumPy's, and returns ``out.shape + in.shape`` in NumPy, in f's contai
 >>> candidate.__name__
 'torch:theirs'
 
+What the library has no derivative for (an operation without a rule, an ``if`` on a traced value) raises
+:class:`~diffkit.errors.NoAnswerError`: ``compare`` names it and judges the others.  A ``g`` that the library can't
+even evaluate raises what it raises.
+
 Conventions differ and are reconciled here: PyTorch's gradient by a complex number is the
 conjugate of JAX's, autograd's and diffkit's.
 """
@@ -29,7 +33,7 @@ import numpy as np
 
 from diffkit import tree
 from diffkit.arguments import Argnums, split
-from diffkit.errors import InputError, MissingPackageError
+from diffkit.errors import InputError, MissingPackageError, NoAnswerError
 
 Function = Callable[..., Any]
 
@@ -81,7 +85,13 @@ def jax(g: Function, argnums: Argnums = 0) -> Function:
                 found = [[_numpy(block) for block in row] for row in library.jacrev(flat)(moving)]
         return found, known["structure"]
 
-    return _candidate("jax", g, argnums, blocks)
+    def plain(leaves: list[Any], merge: Function) -> None:
+        library = _import("jax")
+        place = library if hasattr(library, "enable_x64") else _import("jax.experimental", "jax")
+        with place.enable_x64(True):
+            g(*merge([library.numpy.asarray(leaf) for leaf in leaves]))
+
+    return _candidate("jax", g, argnums, blocks, plain)
 
 
 def _jax_pull(library: Any, flat: Function, moving: Any, which: int, seed: Any) -> list[Any]:
@@ -110,7 +120,10 @@ def torch(g: Function, argnums: Argnums = 0) -> Function:
 
         return [_pulled_rows(out, functools.partial(pull, out)) for out in outs], structure
 
-    return _candidate("torch", g, argnums, blocks, _to_tensor)
+    def plain(leaves: list[Any], merge: Function) -> None:
+        g(*merge([_import("torch").tensor(np.array(leaf)) for leaf in leaves]))
+
+    return _candidate("torch", g, argnums, blocks, plain, _to_tensor)
 
 
 def _to_tensor(leaf: Any) -> Any:
@@ -142,13 +155,18 @@ def autograd(g: Function, argnums: Argnums = 0) -> Function:
             which += 1
         return found, known["structure"]
 
-    return _candidate("autograd", g, argnums, blocks)
+    return _candidate("autograd", g, argnums, blocks,
+                      lambda leaves, merge: g(*merge([np.array(leaf)[()] for leaf in leaves])))
 
 
 def _candidate(library: str, g: Function, argnums: Argnums,
                blocks: Callable[[list[Any], Function], tuple[list[Any], Any]],
+               plain: Callable[[list[Any], Function], object],
                constant: Callable[[Any], Any] = lambda leaf: leaf) -> Function:
-    """A function of NumPy arguments that answers in f's containers."""
+    """A function of NumPy arguments that answers in f's containers.
+
+    ``blocks`` differentiates g in the library, and ``plain`` evaluates it there.
+    """
     if not callable(g):
         raise InputError(f"candidates.{library} takes a function, not {type(g).__name__}")
 
@@ -161,12 +179,24 @@ def _candidate(library: str, g: Function, argnums: Argnums,
             merged = moving.merge(values)
             return tuple(merged[i] if i in moving.positions else held[i] for i in range(len(args)))
 
-        found, structure = blocks(leaves, merge)
+        try:
+            found, structure = blocks(leaves, merge)
+        except MissingPackageError:
+            raise
+        except Exception as error:
+            plain(leaves, merge)  # what g itself raises there is its own error
+            raise NoAnswerError(f"{library} gives no derivative here: {type(error).__name__}: {_first_line(error)}",
+                                f"a rule for it in {library}", "compare without this candidate") from error
         return tree.unflatten(structure, [moving.answer(row) for row in found])
 
     candidate.__name__ = candidate.__qualname__ = f"{library}:{getattr(g, '__name__', type(g).__name__)}"
+    candidate.library = library  # type: ignore[attr-defined]
     candidate.__doc__ = f"The derivative of {getattr(g, '__name__', 'g')} by {library}."
     return candidate
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or ["no message"])[0]
 
 
 def _pulled_rows(out: Any, pull: Callable[[Any], list[Any]]) -> list[Any]:

@@ -117,6 +117,10 @@ class UnknownFunctionError(DiffkitError, NotImplementedError):
     """A function has no rule: its derivative is refused by name, never guessed."""
 
 
+class NoAnswerError(DiffkitError, NotImplementedError):
+    """Another library has no derivative for a candidate's function, which it can evaluate."""
+
+
 class UnsupportedArgumentError(DiffkitError, TypeError):
     """A function has a rule, but not for this argument or keyword."""
 

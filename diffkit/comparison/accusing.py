@@ -8,7 +8,7 @@ import numpy as np
 
 from diffkit.comparison.finding import Finding, Verdict, join, number, places
 from diffkit.comparison.judgement import KINK, NOISY, STAIRCASE, Judgement
-from diffkit.comparison.methods import MISSHAPEN, NUMERIC, RAISED, USER, Witness
+from diffkit.comparison.methods import MISSHAPEN, NUMERIC, RAISED, SILENT, USER, Witness
 from diffkit.comparison.patterns import name_pattern, name_shape
 from diffkit.comparison.problem import Array, Problem
 
@@ -26,6 +26,12 @@ def unusable(problem: Problem, witnesses: Sequence[Witness], judged: Judgement) 
         elif w.state == RAISED:
             findings.append(Finding("raised", w.method, (), 0, f"{w.method} raised {w.note}", pattern="raised"))
     return findings
+
+
+def silent(witnesses: Sequence[Witness]) -> list[Finding]:
+    """Candidates that say themselves that they have no derivative: nobody is wrong by that."""
+    return [Finding("unanswered", w.method, (), 0, f"{w.method} has no answer ({w.note})") for w in witnesses
+            if w.state == SILENT]
 
 
 def errors_named(problem: Problem, w: Witness, reference: Array, wrong: Array, authority: str) -> Finding | None:

@@ -57,7 +57,7 @@ def judge(problem: Problem, witnesses: Sequence[Witness], referee: Witness | Non
     _by_precision(problem, ran, referee, verdict, live, functools.cache(lambda: loss(problem, rounding)))
     found = _by_f(problem, ran, differences, verdict, live)
     _at_special_points(problem, ran, differences, referee, verdict, live)
-    _through_noise(problem, ran, differences, verdict, live)
+    _through_noise(problem, ran, differences, referee, verdict, live)
     for steep in (referee, differences):
         if steep is not None and steep.value is not None:
             verdict.reference = np.where(verdict.words == VERTICAL, steep.value, verdict.reference)
@@ -132,8 +132,8 @@ def _at_special_points(problem: Problem, ran: Sequence[Witness], differences: Wi
         verdict.undecided = verdict.undecided & ~flat
 
 
-def _through_noise(problem: Problem, ran: Sequence[Witness], differences: Witness | None, verdict: Judgement,
-                   live: Array) -> None:
+def _through_noise(problem: Problem, ran: Sequence[Witness], differences: Witness | None, referee: Witness | None,
+                   verdict: Judgement, live: Array) -> None:
     """Where nobody decides, f's grain and its trend through its own noise."""
     none = np.zeros_like(live)
     sharp = {name: mask & verdict.undecided & (verdict.words == "ok") for name, mask in verdict.wrong.items()}
@@ -144,6 +144,8 @@ def _through_noise(problem: Problem, ran: Sequence[Witness], differences: Witnes
         verdict.undecided, verdict.words = verdict.undecided & ~heard, np.where(heard, NOISY, verdict.words)
     disputed = (verdict.accused() & verdict.undecided) | _alone(ran, differences, live.shape)
     disputed &= live & np.isin(verdict.words, (STAIRCASE, NOISY))
+    if referee is not None and referee.value is not None and verdict.source == "referee":
+        disputed &= verdict.doubted | ~np.isfinite(referee.value)  # fifty digits decide, and rounding was excused
     if not disputed.any():
         return
     rough = within(problem, lambda at: roughness(at, ran, disputed), lambda _: None, PATIENCE)

@@ -34,7 +34,7 @@ from diffkit.comparison.allowance import of
 from diffkit.comparison.copies import Counted
 from diffkit.comparison.guard import Overtime, within
 from diffkit.comparison.problem import Array, Function, Problem
-from diffkit.errors import ComparisonError, DiffkitError, NumericError, ShapeError
+from diffkit.errors import ComparisonError, DiffkitError, MissingPackageError, NumericError, ShapeError
 
 RULES, SYMBOLIC, NUMERIC, REFEREE, USER = "rules", "symbolic", "numeric", "referee", "user"
 FAMILIES = {
@@ -47,7 +47,8 @@ SCHEMES = {"central": "central", "numeric": "auto", "forward-difference": "forwa
 EXACT = ("forward", "reverse", "symbolic", "complex-step")
 DEFAULT = ("forward", "reverse", "symbolic", "central", "complex-step")
 
-OK, SKIPPED, RAISED, MISSHAPEN = "ok", "skipped", "raised", "wrong shape"
+#: ``SILENT``: a candidate that has no derivative to give, and says so (NotImplementedError, a missing package).
+OK, SKIPPED, RAISED, MISSHAPEN, SILENT = "ok", "skipped", "raised", "wrong shape", "no answer"
 _MOVES = (1, -2, 3)
 
 
@@ -246,6 +247,9 @@ def _user(problem: Problem, name: str, method: Function, budget: float, seed: in
 
     try:
         answer, seconds = _timed(lambda: run(problem))
+    except (NotImplementedError, MissingPackageError) as error:
+        why = first_line(error.what) if isinstance(error, DiffkitError) else worded(error)
+        return Witness(name, USER, SILENT, why)
     except (Exception, SystemExit) as error:  # the candidate's failure is a finding
         return Witness(name, USER, RAISED, worded(error))
     try:

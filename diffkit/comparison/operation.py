@@ -144,13 +144,13 @@ def _pull_fault(node: Node, outs: Sequence[Array], steps: dict[int, Array], push
     """The pull of one random cotangent, which must be <w, J v> along the same step."""
     rule = node.rule
     assert rule is not None
-    weights = [np.asarray(rng.uniform(0.5, 1.5, np.shape(out)) * rng.choice((-1, 1), np.shape(out)),
-                          np.asarray(out).dtype)[()] for out in outs]
+    weights = [_weights(rng, np.asarray(out)) for out in outs]
     g = tuple(weights) if rule.outputs else weights[0]
     pulled = rule.pull(g, node.saved, node.params, node.active)
     terms = np.concatenate([np.zeros(1), *(np.ravel(c * steps[i]) for c, i in zip(pulled, node.active)
                                            if c is not None)])
-    said, flat = float(np.sum(terms)), _flat(weights)
+    said = float(np.sum(terms))
+    flat = _flat(list(map(np.conj, weights)))  # Re(w dz) is the product of conj(w) and dz in parts
     size = float(np.sum(np.abs(terms)))
     slope = found.slope if pushed is None else pushed
     right, contributions = float(flat @ slope), float(np.abs(flat) @ np.abs(slope))
@@ -177,8 +177,8 @@ def _pushed(node: Node, value: Any, args: Sequence[Any], steps: dict[int, Array]
         return None
     parts = found if type(found) is tuple else (found,)
     outs = value if type(value) is tuple else (value,)
-    return np.concatenate([np.ravel(np.broadcast_to(0.0 if part is None else part, np.shape(out)))
-                           for part, out in zip(parts, outs)])
+    return _flat([np.broadcast_to(np.asarray(0.0 if part is None else part, np.asarray(out).dtype), np.shape(out))
+                  for part, out in zip(parts, outs)])
 
 
 def _spread(node: Node, steps: dict[int, Array], pushed: Array, rng: np.random.Generator) -> Array:
@@ -200,15 +200,27 @@ def _step(rng: np.random.Generator, arg: Any) -> Array:
     return np.asarray(signs * np.where(size > 0, size, typical), np.asarray(arg).dtype)[()]
 
 
+def _weights(rng: np.random.Generator, out: Array) -> Any:
+    def numbers() -> Array:
+        return rng.uniform(0.5, 1.5, out.shape) * rng.choice((-1, 1), out.shape)
+
+    return np.asarray(numbers() + 1j * numbers() if out.dtype.kind == "c" else numbers(), out.dtype)[()]
+
+
 def _flat(value: Any) -> Array:
-    parts = value if isinstance(value, (tuple, list)) else (value,)
+    """All numbers in a row; those of a complex array are its real parts and then its imaginary ones."""
+    parts = []
+    for part in map(np.asarray, value if isinstance(value, (tuple, list)) else (value,)):
+        parts += [part.real, part.imag] if part.dtype.kind == "c" else [part]
     return np.concatenate([np.ravel(np.asarray(part, np.float64)) for part in parts])
 
 
 def _entry(outs: Sequence[Array], number: int) -> str:
     for position, out in enumerate(outs):
-        if number < np.size(out):
-            index = ", ".join(str(int(i)) for i in np.unravel_index(number, np.shape(out)))
-            return (f" [{position}]" if len(outs) > 1 else "") + (f"[{index}]" if index else "")
-        number -= np.size(out)
+        size = np.size(out)
+        for part in (".real", ".imag") if np.iscomplexobj(out) else ("",):
+            if number < size:
+                index = ", ".join(str(int(i)) for i in np.unravel_index(number, np.shape(out)))
+                return (f" [{position}]" if len(outs) > 1 else "") + (f"[{index}]" if index else "") + part
+            number -= size
     return ""

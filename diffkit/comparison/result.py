@@ -40,7 +40,7 @@ class Row:
     time : float or None
         Seconds, as a multiple of one plain evaluation of f.
     status : str
-        "ok", "wrong", "skipped", "raised" or "wrong shape".
+        "ok", "wrong", "skipped", "raised", "wrong shape" or "no answer".
     note : str
         Why it was skipped, or what it saw.
     abridged : str

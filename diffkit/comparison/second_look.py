@@ -21,6 +21,8 @@ import numpy as np
 
 from diffkit.comparison.methods import Witness
 from diffkit.comparison.problem import Array, Problem
+from diffkit.comparison.shaking import noise_by_rounding
+from diffkit.comparison.tolerance import reach
 
 #: Inputs that are looked at, and seconds for all of them.
 _MOST, _LONGEST = 24, 2.0
@@ -36,10 +38,11 @@ def confirmed_by_f(problem: Problem, wrong: Array, reference: Array, differences
 
     Where f is ``rough`` no step can tell two slopes that are near each other apart.
     """
-    found = wrong & _overclaimed(reference, differences, exact)
+    found = wrong & _overclaimed(problem, reference, differences, exact)
     wrong = wrong & ~found
-    if problem.low_precision or np.iscomplexobj(problem.point) or np.iscomplexobj(reference):
+    if np.iscomplexobj(problem.point) or np.iscomplexobj(reference):
         return found
+    at = problem.raised() if problem.low_precision else problem  # that is where differences were taken
     claimed = np.asarray(differences.value)
     with np.errstate(all="ignore"):
         excess = np.where(wrong, np.abs(claimed - reference) / np.asarray(differences.claim), 0.0)
@@ -47,7 +50,7 @@ def confirmed_by_f(problem: Problem, wrong: Array, reference: Array, differences
     columns = columns[np.argsort(-np.max(np.nan_to_num(excess), axis=0)[columns], kind="stable")]
     start, looked = time.monotonic(), []
     for column in columns[:_MOST]:
-        slopes = _slopes(problem, int(column))
+        slopes = _slopes(at, int(column))
         looked.append(column)
         if slopes is not None:
             with np.errstate(all="ignore"):
@@ -65,15 +68,21 @@ def confirmed_by_f(problem: Problem, wrong: Array, reference: Array, differences
     return found
 
 
-def _overclaimed(reference: Array, differences: Witness, exact: bool) -> Array:
+def _overclaimed(problem: Problem, reference: Array, differences: Witness, exact: bool) -> Array:
     """Where differences miss by no more than claims that are too small do.
 
-    A claim as large as the slope itself must not hide that nobody knows the slope: then only 50 digits are trusted.
+    A claim as large as the slope itself must not hide that nobody knows the slope: then only 50 digits are trusted,
+    and they are trusted as far as the noise that another input's claim tells of, or f's own rounding.
     """
     claim = np.nan_to_num(np.asarray(differences.claim), nan=0.0, posinf=0.0)
     with np.errstate(all="ignore"):
-        near = np.abs(np.asarray(differences.value) - reference) <= _CLAIMS * claim
-        return np.asarray(near & (exact | (claim <= _SMALL * np.abs(reference))))
+        apart = np.abs(np.asarray(differences.value) - reference)
+        if exact:
+            at = problem.raised() if problem.low_precision else problem
+            size = np.abs(problem.point) + (problem.point == 0) * np.max(np.abs(problem.point))
+            blind = np.nan_to_num(noise_by_rounding(at, 0)[:, None] / size, posinf=0.0)
+            return np.asarray(apart <= _CLAIMS * (reach(problem, claim) + blind))
+        return np.asarray((apart <= _CLAIMS * claim) & (claim <= _SMALL * np.abs(reference)))
 
 
 def _slopes(problem: Problem, column: int) -> Array | None:

@@ -30,6 +30,7 @@ import numpy as np
 from diffkit import tree
 from diffkit.comparison.problem import Array, Problem
 from diffkit.levels import Level
+from diffkit.rules.arithmetic import ADD, MULTIPLY, SUBTRACT
 from diffkit.rules.kinds import Elementwise, Rule
 from diffkit.traced import Traced
 
@@ -67,16 +68,39 @@ class RoundingLevel(Level):
         found = rule.call(*args, **params)
         if rule.is_flat:
             return found
-        if isinstance(rule, Elementwise):
-            numbers = [arg for arg in args if _is_real(arg)]
-            kept = [np.abs(found) == np.abs(arg) for arg in numbers]
-            moved = _turned(found, self.run, numbers)
-            return np.where(np.any(np.broadcast_arrays(*kept), axis=0), found, moved)[()] if kept else moved
-        outs = found if type(found) is tuple else (found,)
-        given = np.concatenate([np.zeros(1), *(np.ravel(np.abs(arg)) for arg in args if _is_real(arg))])
-        if all(not _is_real(out) or np.isin(np.abs(out), given).all() for out in outs):
+        if _only_moves(rule, args, params):
             return found
-        return rule.call(*(_turned(arg, self.run) for arg in args), **params)
+        if not isinstance(rule, Elementwise):
+            return rule.call(*(_turned(arg, self.run) for arg in args), **params)
+        moved = _turned(found, self.run, [arg for arg in args if _is_real(arg)])
+        return np.where(_exact(rule, args, found), found, moved)[()] if rule in (ADD, SUBTRACT, MULTIPLY) else moved
+
+
+def _only_moves(rule: Rule, args: tuple[Any, ...], params: dict[str, Any]) -> bool:
+    """Whether a result holds nothing but its operands' numbers: whether it does where these are random.
+
+    (That it does here may be chance: 1 + 1e-20 is 1.)
+    """
+    rng = np.random.default_rng(0)
+    given = [rng.uniform(1, 2, np.shape(arg)).astype(arg.dtype)[()] if _is_real(arg) else arg for arg in args]
+    try:
+        found = rule.call(*given, **params)
+        numbers = np.concatenate([np.zeros(1), *(np.ravel(np.abs(one)) for one in given)])
+        return all(np.isin(np.abs(out), numbers).all() for out in (found if type(found) is tuple else (found,)))
+    except Exception:  # random numbers are nothing to it: it computes
+        return False
+
+
+def _exact(rule: Rule, args: tuple[Any, ...], found: Any) -> Any:
+    """Where a sum (by Knuth's two-sum) or a product (with 0, 1 or -1) is not rounded."""
+    if not all(isinstance(arg, (int, float)) or _is_real(arg) for arg in args):
+        return False
+    a, b = args
+    if rule is MULTIPLY:
+        return (np.abs(found) == np.abs(a)) | (np.abs(found) == np.abs(b))
+    b = b if rule is ADD else -b
+    share = found - a
+    return (a - (found - share)) + (b - share) == 0
 
 
 def _turned(value: Any, run: int, operands: Sequence[Any] = ()) -> Any:
@@ -86,9 +110,10 @@ def _turned(value: Any, run: int, operands: Sequence[Any] = ()) -> Any:
     """
     if not _is_real(value):
         return value
-    mixed = _mixed(value, run)
-    for operand in operands:
-        mixed = _mixing(mixed ^ _mixed(operand, run))
+    with np.errstate(over="ignore"):  # a hash is arithmetic modulo 2^64
+        mixed = _mixed(value, run)
+        for operand in operands:
+            mixed = _mixing(mixed ^ _mixed(operand, run))
     signs = 1.0 - 2.0 * (mixed >> np.uint64(63)).astype(float)
     limits = np.finfo(value.dtype)
     moved = value * (1 + limits.eps * signs).astype(value.dtype)
@@ -135,6 +160,25 @@ def loss_by_rounding(problem: Problem, seed: int) -> Array | None:
         return None
     # Where a run has no number (a root of less than 0) the others tell.
     return np.max(np.nan_to_num(found, nan=0.0, posinf=0.0), axis=0)
+
+
+def noise_by_rounding(problem: Problem, seed: int) -> Array:
+    """The largest change of each of f's results over a few runs with other roundings; 0 where f can't be run so."""
+    found = [np.zeros(problem.rows)]
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            for run in range(_RUNS):
+                level = RoundingLevel(_RUNS * seed + run + 1)
+                try:
+                    out = problem.isolated().flat_call([level.lift(leaf, leaf) for leaf in problem.moving.leaves])
+                finally:
+                    level.close()
+                if type(out) is Traced and out.level is level:
+                    found.append(np.reshape(np.abs(out.mark - out.value), -1))
+    except Exception:  # an operation that won't bear it: nothing was seen
+        pass
+    return np.nan_to_num(np.max(found, axis=0), nan=0.0, posinf=0.0)
 
 
 def _apart(problem: Problem, method: str, run: int) -> Array:

@@ -7,7 +7,7 @@ is, None where nothing can be said.
 REFUSED               None   f's result or the point is nothing that has a derivative
 NONDETERMINISTIC      None   f answers differently to the same arguments
 DISAGREE              False  some method is wrong, or raised, or returned another shape
-INCONCLUSIVE          None   fewer than two independent families have anything to say
+INCONCLUSIVE          None   fewer than two independent families have anything to say, or who was asked has no answer
 JUMP                  None   f is discontinuous here
 VERTICAL              (1)    f's slope is infinite here
 PIECEWISE-CONSTANT    None   the code's derivative is 0, f moves in steps
@@ -29,11 +29,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from diffkit.comparison.accusing import disagreement, unusable, wrong_values
+from diffkit.comparison.accusing import disagreement, silent, unusable, wrong_values
 from diffkit.comparison.character import Growth
 from diffkit.comparison.finding import Finding, Verdict, join
 from diffkit.comparison.judgement import JUMP, KINK, NOISY, STAIRCASE, VERTICAL, Judgement
-from diffkit.comparison.methods import USER, Witness
+from diffkit.comparison.methods import NUMERIC, REFEREE, USER, Witness
 from diffkit.comparison.points import points
 from diffkit.comparison.problem import Array, Problem
 
@@ -70,7 +70,19 @@ def with_character(verdict: Verdict, rough: Callable[[], float], grown: Callable
 
 def pronounce(problem: Problem, witnesses: Sequence[Witness], judged: Judgement,
               digits: dict[str, Array | None], places: int) -> Verdict:
-    """The verdict of a comparison that was made."""
+    """The verdict of a comparison that was made, with the candidates that have no answer named in it."""
+    unanswered = silent(witnesses)
+    verdict = _pronounced(problem, witnesses, judged, digits, places)
+    if not unanswered:
+        return verdict
+    said, findings = "; ".join(finding.text for finding in unanswered), (*verdict.findings, *unanswered)
+    if verdict.agree is not False and all(w.family in (NUMERIC, REFEREE) for w in witnesses if w.ran):
+        return Verdict("INCONCLUSIVE", None, f"{said}, and no other method was to be judged", findings)
+    return dataclasses.replace(verdict, sentence=f"{verdict.sentence}; {said}", findings=findings)
+
+
+def _pronounced(problem: Problem, witnesses: Sequence[Witness], judged: Judgement,
+                digits: dict[str, Array | None], places: int) -> Verdict:
     findings: list[Finding] = []
     findings += unusable(problem, witnesses, judged)
     findings += wrong_values(problem, witnesses, judged)

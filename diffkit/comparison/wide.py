@@ -104,13 +104,13 @@ def look(problem: Problem, chosen: Sequence[tuple[str, str | Function]], budget:
                   seconds * len(ways)) as tick:
         found = _look(projection, ran, others, budget, seed, tick)
     found = _refereed(projection, found, len(suspects), places, budget, seed)
-    verdict = pronounce(found[0], found[2], found[1], {}, places)
-    verdict = with_character(verdict, lambda: within(problem, noise, lambda _: np.nan, budget), lambda: None)
     skipped = [w for w in whole if not w.ran]
+    verdict = pronounce(found[0], [*found[2], *skipped], found[1], {}, places)
+    verdict = with_character(verdict, lambda: within(problem, noise, lambda _: np.nan, budget), lambda: None)
     if weights is not None and problem.rows <= _ALL_ROWS and verdict.agree is not False:
         everything = Projection(problem, ways[-1:], None)
         beside = _look(everything, ran, [o for o in others if o[0] != "reverse"], budget, seed, lambda: None)
-        against = pronounce(beside[0], beside[2], beside[1], {}, places)
+        against = pronounce(beside[0], [*beside[2], *skipped], beside[1], {}, places)
         if against.agree is False:
             projection, found, verdict = everything, beside, against
     verdict = located(projection, ran, found, verdict, budget)

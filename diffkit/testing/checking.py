@@ -18,7 +18,7 @@ from diffkit.arguments import Argnums
 from diffkit.comparison import Comparison, compare
 from diffkit.comparison.allowance import Allowance
 from diffkit.comparison.guard import Overtime, Watch, patience
-from diffkit.comparison.methods import DEFAULT
+from diffkit.comparison.methods import DEFAULT, SILENT, resolve
 from diffkit.custom.calls import Callee
 from diffkit.errors import DiffkitError, GradientMismatchError, InputError
 from diffkit.testing.collecting import collect
@@ -54,7 +54,9 @@ def check_gradients(f: Function, *args: Any, order: int = 2, modes: Sequence[str
     modes : sequence of str
         "forward", "reverse" or both.
     methods : sequence of str or callable
-        More to be judged at first order, as in :func:`diffkit.compare`: a gradient of your own.
+        More to be judged at first order, as in :func:`diffkit.compare`: a gradient of your own.  One that raises
+        fails the check, NotImplementedError too; a library (``dk.candidates``) that has no derivative for its
+        function, or is not installed, is named in a warning.
     argnums : int, tuple of int, or None
         Which arguments move; None: all that hold nothing but floating numbers.
     kwargs : dict
@@ -149,9 +151,11 @@ def assert_gradients_agree(f: Function, *args: Any, methods: Sequence[str | Func
     'AGREE'
     """
     __tracebackhide__ = True
+    methods = (methods,) if isinstance(methods, str) or callable(methods) else tuple(methods)
     comparison = compare(f, *args, methods=methods, argnums=argnums, kwargs=kwargs, **options)
     title = f"{comparison.function} at {comparison.point}"
-    return _settle(Report(title, (("first order", comparison),), ()), strict).comparisons[0][1]
+    broken, peers = _without_answer(comparison, methods)
+    return _settle(Report(title, (("first order", comparison),), tuple(broken), (), peers), strict).comparisons[0][1]
 
 
 def _settle(report: Report, strict: bool) -> Report:
@@ -183,6 +187,9 @@ def examine(f: Function, args: tuple[Any, ...], order: int, modes: Sequence[str]
     found: list[Property] = []
     unanswered = tuple(f"{row.method} mode did not answer ({row.note})" for row in first.rows
                        if row.method in modes and row.value is None)
+    broken, peers = _without_answer(first, methods)
+    found += broken
+    unanswered += peers
     if first.rows:
         try:
             with Watch(patience(first.seconds), allowance.left()) as watch:
@@ -200,6 +207,16 @@ def examine(f: Function, args: tuple[Any, ...], order: int, modes: Sequence[str]
             unanswered += (f"not everything could be asked: {alarm.what}",)
     return Report(f"{first.function} at {first.point}", tuple(comparisons), tuple(found), tuple(notes),
                   unanswered)
+
+
+def _without_answer(comparison: Comparison,
+                    methods: Sequence[str | Function]) -> tuple[list[Property], tuple[str, ...]]:
+    """Candidates that had no answer: the caller's own is broken, another library's leaves the question open."""
+    named = dict(resolve(methods)) if methods else {}
+    silent = [(row, named[row.method]) for row in comparison.rows if row.status == SILENT]
+    return ([Property(f"{row.method} answers", False, np.nan, np.nan, row.note) for row, method in silent
+             if not hasattr(method, "library")],
+            tuple(f"{row.method} has no answer ({row.note})" for row, method in silent if hasattr(method, "library")))
 
 
 def _argnums(f: Function, args: tuple[Any, ...], argnums: Argnums | None) -> Argnums:

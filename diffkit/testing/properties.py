@@ -109,8 +109,27 @@ def _euler(flat: Flat, modes: Sequence[str]) -> Property:
         text = f"{pushed:.6g}, and f is homogeneous of degree {degree:g}"
         return pushed - degree * pairing(weights, outs), scale, text
 
-    # tanh(30) and sqrt(x**2 + 1e-9) are homogeneous as far as their values tell, and no further.
-    return _held(EULER, flat, (flat.leaves,), ask, lambda: 8 * deviation)
+    # tanh(30), sqrt(x**2 + 1e-9) and 1 + sinc(1e9 x) are homogeneous as far as these values tell, and no further.
+    return _held(EULER, flat, (flat.leaves,), ask, lambda: 8 * deviation + _off_the_ray(flat, degree))
+
+
+def _off_the_ray(flat: Flat, degree: float) -> float:
+    """How far f's values along the ray through x, close to it, allow a slope other than that of its degree."""
+    from diffkit import numeric
+
+    signs = [np.where(out < 0, -1.0, 1.0) for out in flat.outs]
+    leaves = [leaf.astype(np.float64) for leaf in flat.leaves]
+
+    def along(t: float) -> float:
+        return pairing(signs, flat(*(leaf * t for leaf in leaves)))
+
+    try:
+        with np.errstate(all="ignore"):
+            found = numeric.jacobian(along, 1.0, scheme="central")
+    except DiffkitError:
+        return 0.0
+    slope, claim = float(found.value), float(found.error)
+    return np.inf if not np.isfinite(claim) else abs(slope - degree * pairing(signs, flat.outs)) + 2 * claim
 
 
 def _degree(flat: Flat) -> tuple[float, float] | None:

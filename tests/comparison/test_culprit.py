@@ -218,3 +218,18 @@ def test_push_and_pull_are_adjoint_to_roundoff(table, error, caught):
 ], ids=["floor", "round", "ill-conditioned", "single precision"])
 def test_stairs_and_rounding_are_nobodys_fault(f, x):
     assert culprit(pose(f, (x,), {}, 0), 0) is None
+
+
+def test_an_operation_with_complex_results_is_held_to_both_parts():
+    """Half of its differences lie along the imaginary axis."""
+    at = pose(lambda x: np.sum(np.abs(np.fft.rfft(x))**2), (np.array([1.3, 1.4, -1.8, 0.2, -1.2]),), {}, 0)
+    assert culprit(at, 0) is None
+
+    @dk.custom_jvp
+    def transform(x):
+        return np.fft.rfft(x)
+
+    transform.defjvp(lambda x, t: (np.fft.rfft(x[0]), np.conj(np.fft.rfft(t[0]))))
+    at = pose(lambda x: np.sum(np.abs(transform(x) + 1)**2), (np.array([1.3, 1.4, -1.8, 0.2, -1.2]),), {}, 0)
+    found = culprit(at, 0)
+    assert found is not None and "transform" in found.operation and found.entries[0].endswith(".imag")

@@ -239,3 +239,13 @@ def test_inputs_of_dead_units_have_derivative_zero_and_are_no_staircase():
 
     result = dk.compare(loss, model.init(0), pixels, labels)
     assert (result.kind, result.agree) == ("AGREE", True), str(result)
+
+
+@pytest.mark.parametrize("broken, says", [
+    (lambda x: 1 / 0, "raised ZeroDivisionError"), (lambda x: np.cos(x)[None], r"returned shape (1, 2000)"),
+    (lambda x: None, "returned None"),
+])
+@pytest.mark.parametrize("methods", [("reverse",), ()])
+def test_a_candidate_that_breaks_is_wrong_in_a_large_question_too(broken, says, methods):
+    result = dk.compare(lambda x: np.sum(np.sin(x)), np.linspace(0.5, 1.5, 2000), methods=(*methods, broken))
+    assert (result.kind, result.agree) == ("DISAGREE", False) and says in result.verdict

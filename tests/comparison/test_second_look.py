@@ -108,3 +108,20 @@ def test_a_claim_as_large_as_the_slope_is_trusted_against_all_but_fifty_digits()
     differences = Witness("central", "numeric", value=doubled / 2, claim=0.2 * np.abs(doubled), exact=False)
     assert not confirmed_by_f(at, wrong, doubled, differences, ~wrong).any()
     assert confirmed_by_f(at, wrong, doubled, differences, ~wrong, exact=True).all()
+
+
+def test_what_rounding_inside_f_hides_from_differences_is_no_contradiction():
+    """f does not move at all when x does: e^-62 is lost beside 0.3, and the slope is e^-62 all the same."""
+    f = lambda x: (0.3 + np.exp(-x)) - 0.3
+    result = dk.compare(f, 62.0, methods=("reverse", "central"))
+    assert result.agree is not False and abs(result.row("reverse").value + np.exp(-62.0)) < 1e-40
+
+
+def test_differences_in_single_precision_are_looked_at_in_double():
+    from diffkit.comparison.judge import confirmed_by_f as confirmed
+
+    at = pose(Counting(), (X.astype(np.float32),), {}, 0)
+    right = np.cos(X.astype(np.float32).astype(float))[None]
+    differences = Witness("central", "numeric", value=-right, claim=np.full((1, N), 1e-9), exact=False)
+    everywhere = np.ones((1, N), bool)
+    assert confirmed(at, everywhere, right, differences, ~everywhere).all()

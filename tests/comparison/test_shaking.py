@@ -48,6 +48,31 @@ def test_a_tie_that_rounding_made_is_broken():
     assert loss(lambda x: np.max(0.5 + x), np.array([1e-18, 2e-18])).max() > 0.4
 
 
+@pytest.mark.parametrize("f, x", [
+    (lambda x: np.exp(-(x[1] - np.log(np.sum(np.exp(x))))**2), np.array([-40.0, 38.0])),
+    (lambda x: (x[0] + x[1]) - x[0], np.array([1.0, 1e-20])),
+    (lambda x: np.sum(x - np.sin(x))**2, np.array([1e-9, 2e-9])),
+])
+def test_what_is_absorbed_is_rounded(f, x):
+    """1 + 1e-34 is 1, a number that was there before; 1e-9 is its own sine."""
+    from diffkit.comparison.shaking import RoundingLevel
+
+    level = RoundingLevel(1)
+    moved = f(level.lift(x, x))
+    assert moved.value == f(x) and moved.mark != moved.value
+
+
+def test_what_is_exact_is_not_rounded():
+    from diffkit.comparison.shaking import RoundingLevel
+
+    x, level = np.array([1.0, 2.0, 0.5, -3.0]), RoundingLevel(1)
+    for f in (lambda x: x + 3 - x[::-1], lambda x: np.clip(-x, -1, 2.5), lambda x: np.sort(np.abs(x)) * 1.0,
+              lambda x: np.where(x > 0, x * 0.0, x), lambda x: np.stack([x, x]).T[1:].ravel(),
+              lambda x: np.max(x - 1)):
+        moved = f(level.lift(x, x))
+        assert np.array_equal(moved.mark, f(x)) and np.array_equal(moved.value, f(x))
+
+
 def test_python_takes_the_branch_that_f_takes():
     assert loss(lambda x: x**2 if 0.1 + x == 0.30000000000000004 else 5 * x, 0.2) < 1e-15
 
