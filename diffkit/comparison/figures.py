@@ -17,6 +17,8 @@ from diffkit.comparison.evidence import Curve, Entries, Level, Line, Profile, Ta
 
 _WIDTH, _HEIGHT = 540, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 148, 14, 44
+#: From one line of a label to the next.
+_LINE = 13.5
 _DASHES = {"forward difference": "dashed", "backward difference": "dotted"}
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -36,6 +38,12 @@ class Axis:
         return self.start + (min(max(at, self.low), self.high) - self.low) / (self.high - self.low) * (
             self.stop - self.start)
 
+    @property
+    def unit(self) -> int:
+        """The power of ten that is taken out of the numbers of an axis that is not logarithmic."""
+        size = max(abs(self.low), abs(self.high))
+        return 0 if self.logarithmic or size == 0 or 1e-2 <= size < 1e4 else math.floor(math.log10(size))
+
     def ticks(self) -> list[tuple[float, str]]:
         """Where to write, and what."""
         if self.logarithmic:
@@ -47,7 +55,7 @@ class Axis:
         step_ = next(unit * k for k in (1, 2, 2.5, 5, 10) if unit * k >= rough * 0.99)
         first = math.ceil(self.low / step_)
         marks = [k * step_ for k in range(first, math.floor(self.high / step_) + 1)]
-        return [(self(mark), plain(mark)) for mark in marks]
+        return [(self(mark), plain(mark / 10.0**self.unit)) for mark in marks]
 
 
 def power(exponent: int) -> str:
@@ -117,6 +125,8 @@ def _frame(x: Axis, y: Axis, x_label: str, y_label: str, x_ticks: Sequence[tuple
         parts.append(f'<line class="axis" x1="{at:.1f}" x2="{at:.1f}" y1="{bottom}" y2="{bottom + 4}"/>'
                      f'<text class="tick" x="{at:.1f}" y="{bottom + 17}" text-anchor="middle">{escape(text)}</text>')
     parts.append(f'<line class="axis" x1="{_LEFT}" x2="{x.stop:.0f}" y1="{bottom}" y2="{bottom}"/>')
+    x_label, y_label = (f"{text} (in {power(axis.unit)})" if axis.unit else text
+                        for text, axis in ((x_label, x), (y_label, y)))
     middle = (_LEFT + x.stop) / 2
     parts.append(f'<text class="label" x="{middle:.0f}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(x_label)}'
                  f'</text><text class="label" transform="translate(13 {(_TOP + bottom) / 2:.0f}) rotate(-90)" '
@@ -147,22 +157,23 @@ def _path(line: Line, x: Axis, y: Axis, tip: str, dots: bool = True) -> str:
 
 def _labels(wanted: Sequence[tuple[float, str, str, str]], left: float) -> str:
     """Texts (height, text, classes, tooltip) at the right, moved apart, joined to their height by a thin line."""
-    room, gap = _HEIGHT - _BOTTOM - _TOP, 13.5
     order = sorted(wanted, key=lambda one: one[0])
     places = [one[0] for one in order]
-    gap = min(gap, room / max(len(order), 1))
+    lines = max((text.count("\n") + 1 for _, text, _, _ in order), default=1)
+    gap = min(_LINE * lines + 4 * (lines - 1), (_HEIGHT - _BOTTOM - _TOP) / max(len(order), 1))
     for k in range(1, len(places)):
         places[k] = max(places[k], places[k - 1] + gap)
-    over = places[-1] - (_HEIGHT - _BOTTOM) if places else 0
+    over = places[-1] + _LINE * (lines - 1) - (_HEIGHT - _BOTTOM) if places else 0
     if over > 0:
         places[-1] -= over
         for k in range(len(places) - 2, -1, -1):
             places[k] = min(places[k], places[k + 1] - gap)
     parts = []
     for place, (height, text, classes, tip) in zip(places, order):
+        rows = "".join(f'<text x="{left + 13:.0f}" y="{place + 4 + _LINE * k:.1f}">{escape(row)}</text>'
+                       for k, row in enumerate(text.split("\n")))
         parts.append(f'<g class="end {classes}"><title>{escape(tip)}</title>'
-                     f'<path d="M{left:.0f} {height:.1f}L{left + 10:.0f} {place:.1f}"/>'
-                     f'<text x="{left + 13:.0f}" y="{place + 4:.1f}">{escape(text)}</text></g>')
+                     f'<path d="M{left:.0f} {height:.1f}L{left + 10:.0f} {place:.1f}"/>{rows}</g>')
     return "".join(parts)
 
 
@@ -193,8 +204,9 @@ def by_entry(entries: Entries) -> str:
     lines = [line for line in entries.lines if line.x]
     _, y = _axes(lines, [], True)
     x = Axis(-0.5, count - 0.5, _LEFT, _WIDTH - _RIGHT, False)
-    every = max(1, math.ceil(count / 6), math.ceil(count * max(len(_cut(n, 12)) for n in entries.names) / 48))
-    ticks = [(x(float(k)), _cut(entries.names[k], 12)) for k in range(0, count, every)]
+    short = [_cut(name.removeprefix("result"), 12) for name in entries.names]
+    every = max(1, math.ceil(count / 6), math.ceil(count * max(map(len, short)) / 48))
+    ticks = [(x(float(k)), short[k]) for k in range(0, count, every)]
     parts = [_frame(x, y, f"entry (worst of each {entries.bin})" if entries.bin > 1 else "entry", "relative error",
                     ticks)]
     ends = []
@@ -211,16 +223,16 @@ def by_entry(entries: Entries) -> str:
 
 
 def remainders(taylor: Taylor) -> str:
-    """Taylor remainders: slopes 1, 2, 3 where gradient and Hessian are right."""
-    x, y = _axes(taylor.lines, [], True)
-    parts = [_frame(x, y, "h", "what is left of f(x + hu)")]
+    """Taylor remainders, each with what was taken away, its slope and the order that is expected."""
+    x, y = _axes(taylor.lines, [], True, _RIGHT + 22)
+    parts = [_frame(x, y, "h", "remainder of f(x + hu)")]
     ends = []
     for order, (line, slope, wanted) in enumerate(zip(taylor.lines, taylor.slopes, taylor.wanted)):
         shown = dataclasses.replace(line, family=f"order{order}" if not line.wrong else line.family)
         parts.append(_path(shown, x, y, "h ="))
-        text = "exact" if slope is None else f"slope {slope:.2f}"
-        ends.append((y(line.y[0]) if line.y else y.start, text, _classes(shown),
-                     f"{line.name}: {text}, {wanted} expected"))
+        text = f"exact, order {wanted}" if slope is None else f"slope {slope:.2f}, expected {wanted}"
+        ends.append((y(line.y[0]) if line.y else y.start, f"{_cut(line.name, 22)}\n{text}", _classes(shown),
+                     f"what is left after {line.name}: {text}"))
     parts.append(_labels(ends, x.stop + 2))
     return _svg("".join(parts), "Taylor remainders against h")
 

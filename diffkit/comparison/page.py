@@ -115,9 +115,9 @@ def _figures(evidence: Evidence) -> Iterable[str]:
         drawn.append(("Error by entry", "every method against the reference; what is wrong is red",
                       figures.by_entry(evidence.entries)))
     if evidence.taylor is not None:
-        wanted = ", ".join(str(k) for k in dict.fromkeys(evidence.taylor.wanted))
-        drawn.append(("Taylor remainders", f"f(x + hu) less its value, gradient, Hessian; right ones have the slopes "
-                      f"{wanted}; u moves {evidence.taylor.direction}", figures.remainders(evidence.taylor)))
+        drawn.append(("Taylor remainders", "what is left of f(x + hu) after f, its gradient, its Hessian: right ones "
+                      f"leave lines of slope 1, 2, 3; u moves {evidence.taylor.direction}",
+                      figures.remainders(evidence.taylor)))
     if broad or drawn:
         yield '<h2>Evidence</h2><div class="figures">'
         yield broad
@@ -161,6 +161,8 @@ def _graph(evidence: Evidence) -> Iterable[str]:
     said = "the operations that f made, from its inputs to its result"
     if "blamed" in marks:
         said += "; the derivatives go wrong at the red one"
+        said += "".join(f": {one.line}{f', {one.source}' if one.source else ''}" for one in evidence.graph.operations
+                        if one.mark == "blamed" and one.line)
     if "kink" in marks:
         said += "; the amber ones sit on their edge"
     if evidence.graph.omitted:

@@ -100,5 +100,5 @@ def _input_name(run: Run, node: Node, problem: Problem) -> str:
 def _value(node: Node) -> str:
     value = getattr(node, "value", None)
     if isinstance(value, (tuple, list)):
-        return f"{len(value)} results"
+        return abridged(value[0]) if len(value) == 1 else f"{len(value)} results"
     return abridged(value)

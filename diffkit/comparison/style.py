@@ -57,6 +57,7 @@ STYLE = """
 .diffkit .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); }
 .diffkit svg { display: block; max-width: 100%; font: 11px system-ui, -apple-system, "Segoe UI", sans-serif; }
 .diffkit svg.chart { width: 100%; } .diffkit svg.graph { max-width: none; margin: 0 auto; }
+@media (max-width: 34rem) { .diffkit figure { overflow-x: auto; } .diffkit svg.chart { min-width: 29rem; } }
 .diffkit svg text { fill: var(--ink); } .diffkit svg .tick, .diffkit svg .label { fill: var(--soft); }
 .diffkit svg .tick { font-variant-numeric: tabular-nums; }
 .diffkit svg .grid { stroke: var(--line); stroke-width: .7; } .diffkit svg .axis { stroke: var(--soft); }

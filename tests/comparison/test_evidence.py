@@ -32,6 +32,12 @@ def line(comparison, name):
     return next(line for line in comparison.evidence.curve.lines if line.name == name)
 
 
+def texts(svg):
+    """What is written in a chart, in order; headings of axes come before the labels at lines."""
+    tree = ElementTree.fromstring(svg)
+    return [("".join(text.itertext()), text.get("class")) for text in tree.iter("text")]
+
+
 def test_the_curve_is_the_formula_of_each_difference():
     curve = WRONG.evidence.curve
     assert curve.entry == "x[1]" and curve.relative
@@ -82,9 +88,39 @@ def test_taylor_slopes():
     assert taylor.wanted == (1, 2, 3, 2)
     for wanted, slope in zip((1, 2, 3), taylor.slopes):
         assert abs(slope - wanted) < 0.05
-    assert abs(slopes["with off's gradient"] - 1) < 0.05
+    assert abs(slopes["f + off"] - 1) < 0.05
     flat = dk.compare(lambda x: 3 * x, 2.0, methods=("reverse", "central")).evidence.taylor
     assert flat.slopes[1:] == (None, None)
+
+
+def test_remainders_are_labelled_by_what_they_are():
+    """Each line says what was taken away, the slope that it has and the one that it should have."""
+    drawn = [text for text, _ in texts(figures.remainders(WRONG.evidence.taylor))]
+    for name, slope in (("f", "slope 1.00, expected 1"), ("f + gradient", "slope 2.00, expected 2"),
+                        ("f + gradient + Hessian", "slope 3.00, expected 3"), ("f + off", "slope 1.00, expected 2")):
+        assert drawn[drawn.index(name) + 1] == slope
+    flat = dk.compare(lambda x: 3 * x, 2.0, methods=("reverse", "central")).evidence.taylor
+    assert "exact, order 3" in [text for text, _ in texts(figures.remainders(flat))]
+
+
+def test_a_wrong_rule_leaves_remainders_of_too_low_an_order():
+    @dk.custom_vjp
+    def cube(x):
+        return x**3
+
+    cube.defvjp(lambda x: (x**3, x), lambda x, g: (3.3 * x**2 * g,))
+    taylor = dk.compare(lambda x: np.sum(cube(x)), np.array([0.3, 1.2])).evidence.taylor
+    seen = {line.name: (line.wrong, wanted) for line, wanted in zip(taylor.lines, taylor.wanted)}
+    assert seen == {"f": (False, 1), "f + gradient": (False, 2), "f + gradient + Hessian": (True, 3),
+                    "f + forward": (True, 2)}  # reverse says the same
+
+
+def test_small_numbers_share_a_power_of_ten():
+    """-2.5·10⁻⁶ at every tick ran into the name of the axis."""
+    profile = dk.compare(lambda x: np.abs(x) * 2, 0.0, methods=("reverse", "central")).evidence.profile
+    near = texts(figures.beside(profile)[1])
+    assert "f moves by (in 10⁻⁶)" in dict(near) and "x moves by (in 10⁻⁶)" in dict(near)
+    assert all(len(text) < 5 for text, kind in near if kind == "tick")
 
 
 def test_a_kink_is_shown_beside_the_point_and_in_the_graph():
