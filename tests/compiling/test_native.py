@@ -98,6 +98,40 @@ def test_the_error_function():
             assert abs(found[i] - true) <= 4e-16 * abs(true) + 5e-324
 
 
+NORMAL = {
+    "erfc": (lambda x: mpmath.erfc(x), lambda x: -2 / mpmath.sqrt(mpmath.pi) * mpmath.exp(-x * x)),
+    "ndtr": (lambda x: mpmath.ncdf(x), lambda x: mpmath.npdf(x)),
+    "log_ndtr": (lambda x: mpmath.log(mpmath.ncdf(x)), lambda x: mpmath.npdf(x) / mpmath.ncdf(x))}
+
+
+@pytest.mark.parametrize("name", NORMAL)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_normal_distribution_is_one_loop(name, dtype):
+    """Value and derivative, down to the ends of the tails (of which SciPy loses three digits)."""
+    function = getattr(scipy.special, name)
+    x = np.array([0.0, -0.0, 0.4, -0.7, 1.3, -2.9, 5.0, -9.1, 12.5, -12.7] * 8, dtype)
+    if dtype is np.float64:
+        x = np.concatenate([x, [-37.0, -38.2, 26.1, 26.4]])
+    if name == "log_ndtr":
+        x = x[x < 2.0]  # beyond, its derivative's rule magnifies the rounding of x/sqrt(2)
+
+    def f(x):
+        y = function(x)
+        return y, dk.grad(lambda x: np.sum(function(x)))(x)
+
+    c = same_twice(f, (x,), (x * dtype(0.9),), precision=dtype)
+    assert "native1" not in c.source and f"{name}(" in c.source
+    assert not any(line.lstrip().startswith("v") and f" {name}(" in line for line in c.source.splitlines())
+    epsilon = float(np.finfo(dtype).eps)
+    with mpmath.workdps(60):
+        for found, exact in zip(c(x), NORMAL[name], strict=True):
+            assert found.dtype == dtype
+            for y, a in zip(found.tolist(), x.tolist()):
+                true = exact(mpmath.mpf(a))
+                least = float(np.finfo(dtype).smallest_subnormal)
+                assert abs(y - true) <= 4 * epsilon * abs(true) + 2 * least, (a, y)
+
+
 def test_second_derivatives():
     def f(x):
         return np.sum(np.tanh(x[1:] * x[:-1]) ** 2) + np.exp(x[0])

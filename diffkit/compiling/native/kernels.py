@@ -8,16 +8,15 @@ and put the special values in.  Written for vectors, so a function costs about a
     log, log1p     x = 2^k m with m in (0.70, 1.42); log m from s = (m - 1)/(m + 1)
     sin, cos       x = n pi/2 + r + its rounding; arguments beyond 1e5 go to the C library lane by lane
     tanh           a polynomial below 0.65, 1 - 2/(exp(2x) + 1) above; its derivative sech^2 from the same quotient
-    erf            a polynomial below 1, 1 - exp(-x^2) erfcx(x) above
 
-None is off by more than 2 units in the last place, which the tests hold against mpmath on all scales,
-denormal and infinite arguments included.  What has no kernel here calls the C library for each number.
+erf and the normal distribution stand in ``normal``.  None is off by more than 2 units in the last place, which the
+tests hold against mpmath on all scales, denormal and infinite arguments included.  What has no kernel here calls
+the C library for each number.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from diffkit.compiling.native.code import Code, Value
 
@@ -38,16 +37,6 @@ _SIN = (-0.16666666666666666, 0.008333333333330925, -0.00019841269836722418, 2.7
 _COS = (0.041666666666666664, -0.0013888888888887382, 2.480158729874307e-05, -2.7557317260008837e-07,
         2.0876143827993133e-09, -1.1382456778061306e-11)
 _HALF_PI = (1.5707963267341256, 6.077100506303966e-11, 2.0222662487111665e-21, 8.4784276603689e-32)
-#: erf(x)/x - 1.
-_ERF = (0.12837916709551257, -0.37612638903183754, 0.1128379167095512, -0.02686617064512984, 0.0052239776254232985,
-        -0.000854832702193483, 0.00012055332902888736, -1.4925647567519332e-05, 1.6462045441468418e-06,
-        -1.6364642158167616e-07, 1.4792401209404813e-08, -1.216456005728345e-09, 8.709045129053106e-11,
-        -4.230945824295338e-12)
-#: erfcx(x) in t = (x - 2)/(x + 2), for x from 1 to 6.
-_ERFCX = (0.25539567631050575, -0.4271858474139585, 0.24165819424246585, -0.07897858101570611, 0.0037328924043978336,
-          0.006997461736971578, -0.00084714325299195, -0.0009819769411038642, 4.355558686575482e-05,
-          0.00017435947400205157, 2.7527175557227246e-05, -2.7562209161129353e-05, -1.3998283772784976e-05,
-          1.3058577122278017e-06, 4.011749647325067e-06, 1.272567661840228e-06, -1.1352571477273627e-06)
 
 
 def _rounded(c: Code, x: Value, per: float) -> tuple[Value, Value]:
@@ -61,39 +50,47 @@ def _clamped(c: Code, x: Value, low: float, high: float) -> Value:
     return c.select(c.compare(">", x, c.number(high)), c.number(high), x)
 
 
-def _power_of_two(c: Code, n: Value) -> Value:
+def power_of_two(c: Code, n: Value) -> Value:
     """2^n for an integer n whose low bits are right."""
     return c.bits(c.integer("shl", c.integer("add", n, 1023), 52))
 
 
-def _exp_parts(c: Code, x: Value) -> tuple[Value, Value, Value, Value]:
-    """r, exp(r) - 1 - r, n (as a double) and n in the low bits of an integer, for x = n log 2 + r."""
+def exp_parts(c: Code, x: Value, low: Value | None = None) -> tuple[Value, Value, Value, Value]:
+    """r, exp(r) - 1 - r, n (as a double) and n in the low bits of an integer, for x + low = n log 2 + r."""
     n, shifted = _rounded(c, x, _LOG2_E)
     minus = c.neg(n)
-    r = c.fma(minus, c.number(_LN2_LOW), c.fma(minus, c.number(_LN2_HIGH), x))
+    r = c.fma(minus, c.number(_LN2_HIGH), x)
+    r = c.fma(minus, c.number(_LN2_LOW), r) if low is None else c.add(r, c.fma(minus, c.number(_LN2_LOW), low))
     return r, c.mul(c.mul(r, r), c.polynomial(r, _EXP)), n, shifted
 
 
-def exp(c: Code, x: Value) -> Value:
-    """2^n exp(r), in two factors so that overflow and denormal results come out right."""
-    r, p, n, _ = _exp_parts(c, _clamped(c, x, -746.0, 710.0))
+def scaled(c: Code, y: Value, n: Value, shifted: Value) -> Value:
+    """2^n y, rounded once: by the processor, or in two factors so that neither is denormal or infinite."""
+    found = c.scaled(y, shifted)
+    if found is not None:
+        return found
     half, _ = _rounded(c, n, 0.5)
     first = c.add(half, c.number(_MAGIC))
     rest = c.add(c.sub(n, half), c.number(_MAGIC))
-    scaled = c.mul(c.add(c.add(r, p), c.number(1.0)), _power_of_two(c, c.bits(first)))
-    return c.mul(scaled, _power_of_two(c, c.bits(rest)))
+    return c.mul(c.mul(y, power_of_two(c, c.bits(first))), power_of_two(c, c.bits(rest)))
+
+
+def exp(c: Code, x: Value) -> Value:
+    """2^n exp(r)."""
+    r, p, n, shifted = exp_parts(c, _clamped(c, x, -746.0, 710.0))
+    return scaled(c, c.add(c.add(r, p), c.number(1.0)), n, shifted)
 
 
 def expm1(c: Code, x: Value) -> Value:
     """2^n (exp(r) - 1) + (2^n - 1); beyond 38 the 1 is lost anyway."""
-    r, p, _, shifted = _exp_parts(c, _clamped(c, x, -50.0, 38.0))
-    power = _power_of_two(c, shifted)
+    r, p, _, shifted = exp_parts(c, _clamped(c, x, -50.0, 38.0))
+    power = power_of_two(c, shifted)
     small = c.fma(power, p, c.fma(power, r, c.sub(power, c.number(1.0))))
     small = c.select(c.compare("==", x, c.number(0.0)), x, small)
     return c.select(c.compare(">", x, c.number(37.5)), exp(c, x), small)
 
 
-def _log_parts(c: Code, x: Value) -> tuple[Value, Value]:
+def log_parts(c: Code, x: Value) -> tuple[Value, Value]:
     """k (as a double) and m with x = 2^k m, for positive normal x."""
     bits = c.bits(x)
     moved = c.integer("sub", bits, 0x3FE6A09E00000000)  # the bits of about sqrt(1/2)
@@ -103,7 +100,7 @@ def _log_parts(c: Code, x: Value) -> tuple[Value, Value]:
     return k, c.bits(c.integer("sub", bits, whole))
 
 
-def _log_of(c: Code, f: Value, k: Value, correction: Value | None) -> Value:
+def log_of(c: Code, f: Value, k: Value, correction: Value | None) -> Value:
     """k log 2 + log(1 + f), with a last correction to the low part."""
     s = c.div(f, c.add(f, c.number(2.0)))
     z = c.mul(s, s)
@@ -117,9 +114,9 @@ def _log_of(c: Code, f: Value, k: Value, correction: Value | None) -> Value:
 def log(c: Code, x: Value) -> Value:
     small = c.compare("<", x, c.number(2.2250738585072014e-308))
     grown = c.select(small, c.mul(x, c.number(2.0 ** 54)), x)
-    k, m = _log_parts(c, grown)
+    k, m = log_parts(c, grown)
     k = c.sub(k, c.select(small, c.number(54.0), c.number(0.0)))
-    y = _log_of(c, c.sub(m, c.number(1.0)), k, None)
+    y = log_of(c, c.sub(m, c.number(1.0)), k, None)
     return _log_edges(c, x, y, c.number(0.0))
 
 
@@ -127,14 +124,14 @@ def log1p(c: Code, x: Value) -> Value:
     """log(u) with u = 1 + x rounded, and what the rounding lost, over u."""
     one = c.number(1.0)
     u = c.add(x, one)
-    k, m = _log_parts(c, u)
+    k, m = log_parts(c, u)
     near = c.compare("==", k, c.number(0.0))
     # (1 + x) - u exactly: the larger of 1 and x is taken off u first.
     big = c.compare(">", c.intrinsic("fabs", x), one)
     lost = c.sub(c.select(big, one, x), c.sub(u, c.select(big, x, one)))
     correction = c.select(near, c.number(0.0), c.div(lost, u))
     f = c.select(near, x, c.sub(m, one))
-    y = _log_edges(c, x, _log_of(c, f, k, correction), c.number(-1.0))
+    y = _log_edges(c, x, log_of(c, f, k, correction), c.number(-1.0))
     return c.select(c.compare("==", x, c.number(0.0)), x, y)
 
 
@@ -211,23 +208,3 @@ def sech2(c: Code, x: Value) -> Value:
     """1 - tanh^2 = a (2 - a) with a = 1 - tanh|x|: nothing cancels."""
     a = _rest_of_one(c, x)
     return c.mul(a, c.sub(c.number(2.0), a))
-
-
-def erf(c: Code, x: Value) -> Value:
-    size = c.intrinsic("fabs", x)
-    z = c.mul(x, x)
-    small = c.fma(x, c.polynomial(z, _ERF), x)
-    a = c.select(c.compare(">", size, c.number(6.0)), c.number(6.0), size)
-    t = c.div(c.sub(a, c.number(2.0)), c.add(a, c.number(2.0)))
-    one = c.number(1.0)
-    rest = c.mul(exp(c, c.neg(c.mul(a, a))), c.polynomial(t, _ERFCX))
-    large = c.intrinsic("copysign", c.sub(one, rest), x)
-    y = c.select(c.compare("<", size, one), small, large)
-    return c.select(c.is_nan(x), x, y)
-
-
-Kernel = Callable[[Code, Value], Value]
-#: NumPy's (and SciPy's) name of a function, its kernel, and the largest size of an argument that it takes.
-KERNELS: dict[str, tuple[Kernel, float]] = {
-    "exp": (exp, math.inf), "expm1": (expm1, math.inf), "log": (log, math.inf), "log1p": (log1p, math.inf),
-    "sin": (sin, 1e5), "cos": (cos, 1e5), "tanh": (tanh, math.inf), "erf": (erf, math.inf)}

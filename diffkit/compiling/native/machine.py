@@ -55,6 +55,7 @@ class Engine:
         self.llvm = llvm
         features = llvm.get_host_cpu_features()
         self.has_fma = bool(features.get("fma")) or "aarch64" in llvm.get_default_triple()
+        self.has_scale = bool(features.get("avx512f"))
         self.processor = f"{llvm.get_host_cpu_name()} {features.flatten()}"
         wide = {"prefer-256-bit": False} if features.get("avx512f") else {}
         flags = features.flatten() + "".join(f",{'+' if on else '-'}{name}" for name, on in wide.items())

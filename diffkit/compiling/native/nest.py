@@ -15,20 +15,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from diffkit.compiling.native.code import WIDTH, Value
-from diffkit.compiling.native.kernels import KERNELS
 from diffkit.compiling.native.layout import Place, aligned, along
-from diffkit.compiling.native.operations import kind_of
+from diffkit.compiling.native.operations import instructions, kind_of
 from diffkit.compiling.native.stages import Job, Stage
 from diffkit.compiling.native.totals import Totals
 from diffkit.compiling.native.walks import BYTES, LOADED, Walk, load, store
 from diffkit.compiling.program import Item
-from diffkit.rules.trigonometric import SECH2
 
 if TYPE_CHECKING:
     from diffkit.compiling.native.routine import Routine
 
-#: Instructions of a kernel, about; and of a turn, beyond which turns do not overlap any more.
-WORK, LONG = 30, 300
+#: Instructions of a turn, beyond which turns do not overlap any more.
+LONG = 300
 #: Entries after which a sum starts anew, and after which deferred writes are done.
 TILE, DEFERRED = 4096, 1024
 
@@ -253,8 +251,7 @@ class Nest:
     def _width(self, size: int) -> int:
         """Lanes of a turn: more of them where its work is so long a chain that a processor sees no other turn's."""
         width = WIDTH
-        work = sum(WORK if job.item.rule.name.removeprefix("special.") in KERNELS or job.item.rule is SECH2 else 1
-                   for job in self.jobs if job.role == "compute")
+        work = sum(instructions(job.item) for job in self.jobs if job.role == "compute")
         if work > LONG or all(walk.kind != "d" for walk in self.walks.values()):
             width *= 2
         if work > 4 * LONG and size >= 512:

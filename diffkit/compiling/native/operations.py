@@ -19,8 +19,9 @@ from collections.abc import Callable
 import numpy as np
 
 from diffkit.compiling.native.code import Code, Value
-from diffkit.compiling.native.kernels import KERNELS, sech2
+from diffkit.compiling.native.kernels import cos, expm1, log, log1p, sech2, sin, tanh
 from diffkit.compiling.native.kernels import exp as exp_kernel
+from diffkit.compiling.native.normal import erf, erfc, erfcx, exp_square, log_ndtr, ndtr
 from diffkit.compiling.program import Item, plain, ufunc_of
 from diffkit.rules.kinds import TABLE, Elementwise
 
@@ -33,9 +34,15 @@ LIBRARY = {"exp": "exp", "expm1": "expm1", "log": "log", "log1p": "log1p", "sin"
            "erf": "erf", "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "sinh": "sinh",
            "cosh": "cosh", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "exp2": "exp2", "log2": "log2",
            "log10": "log10", "cbrt": "cbrt", "power": "pow", "arctan2": "atan2", "hypot": "hypot"}
-
-
-_SHARING = ("exp", "expm1", "tanh")
+Kernel = Callable[[Code, Value], Value]
+#: NumPy's (and SciPy's) name of a function, its kernel, and the largest size of an argument that it takes.
+KERNELS: dict[str, tuple[Kernel, float]] = {
+    "exp": (exp_kernel, math.inf), "expm1": (expm1, math.inf), "log": (log, math.inf), "log1p": (log1p, math.inf),
+    "sin": (sin, 1e5), "cos": (cos, 1e5), "tanh": (tanh, math.inf), "erf": (erf, math.inf), "erfc": (erfc, math.inf),
+    "erfcx": (erfcx, math.inf), "ndtr": (ndtr, math.inf), "log_ndtr": (log_ndtr, math.inf)}
+_TAILS = ("erfc", "erfcx", "ndtr", "log_ndtr")
+#: What is a kernel for plain numbers too: it shares work with its derivative, or has no good one in the C library.
+_ALWAYS = ("exp", "expm1", "tanh", *_TAILS)
 
 
 def library_addresses() -> dict[str, int]:
@@ -79,7 +86,7 @@ def operation(item: Item) -> Write | None:
         return None
     name: str = rule.name
     if name == "special.exp_square" and type(rule) is Elementwise:  # which erf's derivative is, no row by name
-        return lambda c, args: _exp_square(c, *(c.convert(arg, "d") for arg in args))
+        return _exp_square(item)
     if TABLE.get(name) is not rule:
         name = "astype" if name == "float64" else ""
     if name == "power":
@@ -98,19 +105,22 @@ def operation(item: Item) -> Write | None:
     if simple is not None and (ufunc_of(rule) is not None or name in _COMPOSED):
         return lambda c, args: simple(c, *(c.convert(arg, kind) for arg in args))
     short = name.removeprefix("special.")
-    if short in LIBRARY and kind in "df" and (short in KERNELS or size <= LIBRARY_SIZE):
+    if kind in "df" and (short in KERNELS or (short in LIBRARY and size <= LIBRARY_SIZE)):
         return lambda c, args: function(c, short, [c.convert(arg, kind) for arg in args])
     return None
 
 
-def function(c: Code, name: str, args: list[Value]) -> Value:
-    """A transcendental function: its kernel, or the C library for each number.
+def instructions(item: Item) -> int:
+    """How many an operation takes, about."""
+    name = item.rule.name.removeprefix("special.")
+    return 90 if name in _TAILS else 30 if name in KERNELS or name in ("sech2", "exp_square") else 1
 
-    Of plain numbers only those have a kernel that share it with their derivatives.
-    """
+
+def function(c: Code, name: str, args: list[Value]) -> Value:
+    """A transcendental function: its kernel, or the C library for each number."""
     kind = args[0].kind
     wide = [c.convert(arg, "d") for arg in args]
-    if name not in KERNELS or not (c.width or name in _SHARING):
+    if name not in KERNELS or not (c.width or name in _ALWAYS):
         return c.convert(_by_lane(c, name, wide), kind)
     kernel, limit = KERNELS[name]
     if limit == math.inf:
@@ -191,13 +201,14 @@ def _sech2(c: Code, x: Value) -> Value:
     return c.convert(sech2(c, c.convert(x, "d")), x.kind)
 
 
-def _exp_square(c: Code, x: Value, s: Value) -> Value:
-    """exp(s x^2) as the row has it: x = h + l with h^2 exact."""
-    h = c.mul(c.intrinsic("rint", c.mul(x, c.number(1024.0))), c.number(1 / 1024))
-    h = c.select(c.compare("<", c.intrinsic("fabs", x), c.number(65536.0)), h, x)
-    rest = c.mul(c.mul(s, c.sub(x, h)), c.add(x, h))
-    y = c.mul(exp_kernel(c, c.mul(c.mul(s, h), h)), exp_kernel(c, rest))
-    return c.select(c.is_nan(y), exp_kernel(c, c.mul(c.mul(s, x), x)), y)
+def _exp_square(item: Item) -> Write | None:
+    """exp(s x^2) for s = -1, -1/2, 1."""
+    factor = item.args[1]
+    s = plain(factor.value) if factor.source == "constant" and factor.kind != "array" else None
+    if s not in (-1, -0.5, 1):
+        return None
+    own = kind_of(item)
+    return lambda c, args: c.convert(exp_square(c, c.convert(args[0], "d"), float(s)), own)
 
 
 def _logistic(c: Code, x: Value) -> Value:

@@ -18,6 +18,7 @@ from diffkit.compiling.native.chunks import Chunk
 from diffkit.compiling.native.code import Code, Value
 from diffkit.compiling.native.layout import Layout
 from diffkit.compiling.native.loop import Loop
+from diffkit.compiling.native.machine import engine
 from diffkit.compiling.native.nest import Nest
 from diffkit.compiling.native.operations import LIBRARY, kind_of
 from diffkit.compiling.native.scratch import Scratch, call_chunk, read
@@ -58,7 +59,7 @@ class Routine:
         self.layout = layout
         self.homes = homes
         self.stored = stored
-        self.code = Code(has_fma, ENTRIES)
+        self.code = Code(has_fma, ENTRIES, engine().has_scale)
         self.cells: list[str] = []
         self.numbers: dict[int, Value] = {}
         self.pointers: dict[int, str] = {}

@@ -61,7 +61,7 @@ def _function(routine: Routine, chunk: Chunk, name: str) -> str:
     """The chunk as a function that gets its places from a table."""
     inner = object.__new__(type(routine))
     inner.__dict__.update(routine.__dict__)
-    c = inner.code = Code(routine.code.has_fma, routine.code.entries)
+    c = inner.code = Code(routine.code.has_fma, routine.code.entries, routine.code.has_scale)
     inner.numbers, inner.stored, inner.scratch = {}, set(), None
     for i, item in enumerate(chunk.given):
         value = read(c, c.table_entry("%places", i), kind_of(item))
