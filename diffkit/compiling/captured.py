@@ -59,7 +59,7 @@ class Captured:
         self.checks: list[Check] = []
         self.generators: list[Any] = []
         self._seen: dict[int, Any] = {}
-        self._unchanged: Callable[[], bool] | None = None
+        self.is_unchanged: Callable[[], bool] = self._first_look  # quick: says no too where things are only equal
         for root in roots:
             self._walk(root)
 
@@ -118,7 +118,7 @@ class Captured:
     def watch(self, array: Any) -> None:
         """Compare this array's entries at each call."""
         small = array.nbytes <= 4096 and array.dtype.kind != "O"
-        self._unchanged = None
+        self.is_unchanged = self._first_look
         self._add("small" if small else "array", array, (array.shape, array.dtype, array.strides),
                   array.tobytes() if small else frozen_copy(array))
 
@@ -173,21 +173,18 @@ class Captured:
     # --- checking ----------------------------------------------------------------------------
     def changed(self) -> Check | None:
         """The first check that fails, or None."""
-        if self._unchanged is None:
-            others = [check for check in self.checks if check[0] in _CHECKS]
-            self._unchanged = unchanged_of(self.checks, lambda: not any(map(_fails, others)))
-        try:
-            if self._unchanged():
-                return None
-        except ValueError:  # an empty cell
-            pass
-        return next(filter(_fails, self.checks), None)
+        return None if self.is_unchanged() else next(filter(_fails, self.checks), None)
+
+    def _first_look(self) -> bool:
+        others = [check for check in self.checks if check[0] in _CHECKS]
+        self.is_unchanged = unchanged_of(self.checks, lambda: not any(map(_fails, others)))
+        return self.is_unchanged()
 
     def settle(self) -> Check | None:
         """The first thing that f changed while it ran; a list that it only added to is not checked any more."""
         failed = [check for check in self.checks if _fails(check)]
         self.checks = [check for check in self.checks if not any(check is other for other in failed)]
-        self._unchanged = None
+        self.is_unchanged = self._first_look
         changed = next((check for check in failed if not _has_grown(check)), None)
         if changed is None:
             for kind, container, _, _ in failed:

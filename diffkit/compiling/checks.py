@@ -4,7 +4,10 @@ A name, an attribute of a module or a cell must hold the object that it held; a 
 same bytes.  Asked one by one in source made for them, each costs some 20 ns:
 
     def unchanged():
-        return g0('scale') is e0 and c1.cell_contents is e1 and a2.tobytes() == e2 and …
+        try:
+            return g0('scale') is e0 and c1.cell_contents is e1 and a2.tobytes() == e2 and …
+        except ValueError:
+            return False
 
 False means no more than that one of them is another object: whether it is equal is looked
 at slowly.
@@ -23,10 +26,10 @@ def unchanged_of(checks: Sequence[tuple[str, Any, Any, Any]], others: Callable[[
     rest = False
     for i, (kind, container, key, expected) in enumerate(checks):
         namespace[f"e{i}"] = expected
-        if kind == "name":
-            namespace[f"g{i}"] = container.get
+        if kind == "name" or (kind == "attribute" and isinstance(container, type)):
+            namespace[f"g{i}"] = container.get if kind == "name" else container.__dict__.get
             namespace[f"k{i}"] = key
-            terms.append(f"g{i}(k{i}) is e{i}")
+            terms.append(f"g{i}(k{i}{', others' if expected is None else ''}) is e{i}")
         elif kind == "cell":
             namespace[f"c{i}"] = container
             terms.append(f"c{i}.cell_contents is e{i}")
@@ -39,6 +42,7 @@ def unchanged_of(checks: Sequence[tuple[str, Any, Any, Any]], others: Callable[[
             rest = True
     if rest:
         terms.append("others()")
-    source = f"def unchanged():\n    return {' and '.join(terms) or True}\n"
+    source = f"def unchanged():\n    try:\n        return {' and '.join(terms) or True}\n" \
+             "    except ValueError:\n        return False\n"  # an empty cell
     exec(compile(source, "<diffkit checks>", "exec"), namespace)
     return namespace["unchanged"]  # type: ignore[no-any-return]

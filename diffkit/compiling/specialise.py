@@ -114,7 +114,7 @@ class Compiled:
         spec = self._last
         if spec is not None and not is_running() and not CAREFUL.get():
             inputs = spec.unpack(args, kwargs)
-            if inputs is not None and spec.captured.changed() is None:
+            if inputs is not None and (spec.captured.is_unchanged() or spec.captured.changed() is None):
                 return self._replay(spec, inputs, args, kwargs)
         return self._find(args, kwargs)
 

@@ -2,7 +2,7 @@
 
     v3 = x0[1:]
     v4 = multiply(v3, c1, b0)
-    b1.fill(c2); b1[:-1] += v4
+    b1.fill(c2); a = b1[:-1]; a += v4
 """
 
 from __future__ import annotations
@@ -157,7 +157,10 @@ class Wording(Names):
         index = item.params["index"]
         if item.rule is not ADD_AT or is_basic(index):
             sign = {SETITEM: "=", ADD_AT: "+="}.get(item.rule, "-=")
-            lines.append(f"{name}[{self.index(index)}] {sign} {self.operand(v, item)}")
+            place = f"{name}[{self.index(index)}]"
+            if sign != "=" and item.value[index].ndim:  # the place is looked up once, and not assigned to itself
+                place = f"a = {place}; a"
+            lines.append(f"{place} {sign} {self.operand(v, item)}")
         else:
             lines.append(f"{self.function('add_at', add_at)}({name}, {self.constant(index)}, {self.name(v)})")
         lines[-1] = self.commented(lines[-1], item.line)

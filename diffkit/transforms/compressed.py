@@ -142,11 +142,10 @@ def dense_by_colours(run: Linearized, moving: Moving) -> list[list[Any]] | None:
         left = 0
         for leaf in moving.leaves:
             inside = (rows >= first) & (rows < first + out.size) & (columns >= left) & (columns < left + leaf.size)
-            place = rows[inside] - first, columns[inside] - left
+            place = (rows[inside] - first) * leaf.size + columns[inside] - left  # an index is faster than a pair
             entries = values if inside.all() else GETITEM(values, index=np.flatnonzero(inside))
-            block = SETITEM(np.zeros((out.size, leaf.size), leaf.dtype), entries, index=place)
-            shape = out.shape + tuple(leaf.shape)
-            row.append(block if block.shape == shape else RESHAPE(block, shape=shape))
+            block = SETITEM(np.zeros(out.size * leaf.size, leaf.dtype), entries, index=fixed(place))
+            row.append(RESHAPE(block, shape=out.shape + tuple(leaf.shape)))
             left += leaf.size
         blocks.append(row)
         first += out.size

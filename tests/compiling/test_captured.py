@@ -272,3 +272,36 @@ def test_of_a_compiled_function_what_it_reads_is_captured_and_not_its_programs()
     assert len(Captured([outer]).checks) == before
     scale[...] = 5.0
     assert outer(3.0) == 16.0
+
+
+class Base:
+    scale = 3.0
+
+
+class Derived(Base):
+    scale = None
+    shift = 1.0
+
+
+LATER = None
+
+
+def test_what_was_none_and_is_gone():
+    def f(x):
+        scale, later = Derived.scale, globals().get("LATER", 5.0) if "LATER" not in globals() else LATER
+        return np.sum(x * (1.0 if scale is None else scale)) + Derived.shift + (0.0 if later is None else later)
+
+    x = np.ones(3)
+    compiled = dk.compile(f)
+    assert compiled(x) == compiled(x) == 4.0 and compiled.reason == ""
+    try:
+        del Derived.scale
+        assert compiled(x) == compiled(x) == 10.0
+        Derived.shift = 2.0
+        assert compiled(x) == compiled(x) == 11.0
+        del globals()["LATER"]
+        assert compiled(x) == 16.0
+    finally:
+        Derived.scale, Derived.shift = None, 1.0
+        globals()["LATER"] = None
+    assert compiled(x) == compiled(x) == 4.0
