@@ -95,7 +95,7 @@ def extrapolate(step: Array, quotient: Array, noise: Array, power: int,
             level = row + column
             if not (_SAFETY * error[row] + _NOISE_SAFETY * spread[row] < best.error).any():
                 continue  # no better even if every finer level agrees
-            claim, blur = _admit(table[row], _SAFETY * error[row], spread[row], step, quotient, noise, level, power)
+            claim, blur = _admit(table, row, _SAFETY * error[row], spread, step, quotient, noise, level, power)
             better = claim < best.error
             best.value[better] = table[row][better]
             best.error[better] = claim[better]
@@ -154,18 +154,27 @@ def _stuck(step: Array, offset: Array, noise: Array) -> Array:
     return np.asarray(asked & ~nearer & (np.abs(offset) > _ASIDE * np.minimum(noise, moves)))
 
 
-def _admit(value: Array, truncation: Array, spread: Array, step: Array, quotient: Array, noise: Array,
+def _admit(table: Array, row: int, truncation: Array, spread: Array, step: Array, quotient: Array, noise: Array,
            level: int, power: int) -> tuple[Array, Array]:
-    """The claim of a tableau entry once all finer levels were heard, and its noise part."""
-    blur = _NOISE_SAFETY * spread
-    finer = quotient[level + 1:]
-    if len(finer):
-        off = np.abs(finer - value)
-        # A finer level may differ by its own truncation, which falls from this level's.
-        allowed = truncation + 2 * np.abs(quotient[level] - value) * (step[level + 1:] / step[level]) ** power
-        excess = np.where(np.isnan(off), 0, np.maximum(off - allowed, 0))
-        ratio = np.max(excess / np.where(noise[level + 1:] > 0, noise[level + 1:], 1e-300), axis=0)
-        blur = np.where(ratio > _TOLERATED, np.maximum(blur, 16 * ratio * spread), blur)
-        blur = np.where(ratio > _ENLARGED, np.inf, blur)
+    """The claim of a tableau entry once all finer levels were heard, and its noise part.
+
+    Twice: the quotients themselves, and the later entries of the same column, which are sharper witnesses
+    (a kink that only the widest step of an entry jumps over is seen by nothing else).
+    """
+    value, blur = table[row], _NOISE_SAFETY * spread[row]
+    # A finer level may differ by its own truncation, which falls from this level's.
+    falls = (step[level + 1:] / step[level]) ** power
+    own = 2 * np.abs(quotient[level] - value) * falls
+    ratio = _excess(quotient[level + 1:] - value, truncation + own, noise[level + 1:])
+    if level > row:
+        ratio = np.maximum(ratio, _excess(table[row + 1:] - value, truncation, spread[row + 1:]))
+    blur = np.where(ratio > _TOLERATED, np.maximum(blur, 16 * ratio * spread[row]), blur)
+    blur = np.where(ratio > _ENLARGED, np.inf, blur)
     claim = truncation + blur
     return np.where(np.isnan(claim) | np.isnan(value), np.inf, claim), blur
+
+
+def _excess(off: Array, allowed: Array, noise: Array) -> Array:
+    """By how many times its noise the worst of some witnesses is farther off than allowed, (m,)."""
+    excess = np.nan_to_num(np.maximum(np.abs(off) - allowed, 0), nan=0.0, posinf=np.inf)
+    return np.asarray(np.max(excess / np.where(noise > 0, noise, 1e-300), axis=0, initial=0))

@@ -14,6 +14,7 @@ import math
 import numpy as np
 
 from diffkit.numeric import noise as noises
+from diffkit.numeric.edges import leaves_by_a_slope
 from diffkit.numeric.extrapolation import Limit
 from diffkit.numeric.lines import Line, Scheme
 from diffkit.numeric.pairs import Pairs
@@ -34,17 +35,22 @@ def climb(line: Line, pairs: Pairs, todo: Array, bits: int, one_sided: bool) -> 
     pairs = yield from _measure(line, pairs, _rungs(line))
     pairs = yield from _fill(line, pairs, todo)
     noise = yield from _noise(line, pairs, todo, bits)
-    view = look(pairs.select(todo), noise, bits, one_sided)
+    level = np.zeros(len(todo), bool)
+    view = look(pairs.select(todo), noise, bits, one_sided, level)
+    if view.stairs.found.any():
+        floor = noises.floor(view.pairs, bits).min(axis=0)
+        level = yield from leaves_by_a_slope(line, pairs, todo, view.stairs, floor)
+        view = look(pairs.select(todo), noise, bits, one_sided, level)
     wanted, weight = _refinement(view, bits)
     if weight.any():
         pairs = yield from _measure(line, pairs, _CLOSER * _spread(line, wanted, weight, todo))
-        view = look(pairs.select(todo), noise, bits, one_sided)
+        view = look(pairs.select(todo), noise, bits, one_sided, level)
     for _ in range(_WIDENINGS):
         wanted, weight = _widening(view, bits)
         if not weight.any():
             break
         pairs = yield from _measure(line, pairs, _WIDER * _spread(line, wanted, weight, todo))
-        wider = look(pairs.select(todo), noise, bits, one_sided)
+        wider = look(pairs.select(todo), noise, bits, one_sided, level)
         if (np.abs(wider.best.value - view.best.value) > view.best.error).any():
             break  # far from x f is another function
         view = wider
@@ -118,7 +124,7 @@ def _spread(line: Line, wanted: Array, weight: Array, todo: Array) -> Array:
 def _poor(view: View, best: Limit, bits: int) -> Array:
     """How large the relative claim is, 0 where more levels can't help."""
     size = np.abs(best.value)
-    poor = best.found & (best.error > 2.0 ** (-0.7 * bits) * size) & ~view.stairs.found
+    poor = best.found & (best.error > 2.0 ** (-0.7 * bits) * size) & ~view.stairs.found & ~view.level
     poor &= ~(np.abs(view.gap.value) > 4 * view.gap.error)
     return np.where(poor, best.error / np.maximum(size, np.finfo(size.dtype).tiny * 2.0**100), 0)
 

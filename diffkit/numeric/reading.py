@@ -36,7 +36,7 @@ _LOUD = 2.0**20
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """Everything the ladder says so far about the columns at work."""
+    """Everything the ladder says so far about the columns at work; ``level``: those known to be constant here."""
 
     pairs: Pairs
     noise: Array
@@ -45,6 +45,7 @@ class View:
     left: Limit
     gap: Limit
     stairs: shapes.Stairs
+    level: Array
     one_sided: bool
 
     @property
@@ -67,10 +68,10 @@ class View:
         return np.asarray(known.sum(axis=0))
 
 
-def look(pairs: Pairs, noise: Array, bits: int, one_sided: bool) -> View:
-    """Everything that the levels in ``pairs`` say, given f's noise (m,)."""
+def look(pairs: Pairs, noise: Array, bits: int, one_sided: bool, level: Array) -> View:
+    """Everything that the levels in ``pairs`` say, given f's noise (m,) and where it is constant around x."""
     floor = noises.floor(pairs, bits)
-    stairs = shapes.stairs(pairs, floor)
+    stairs = shapes.stairs(pairs, floor).without(level)
     noise = np.maximum(noise, stairs.quantum)
     # Noise is mostly a fraction of f: where wide steps see larger values it is larger there.
     grown = pairs.size / np.fmax(np.abs(pairs.base), pairs.size[len(pairs.size) // 2])
@@ -84,7 +85,7 @@ def look(pairs: Pairs, noise: Array, bits: int, one_sided: bool) -> View:
     if one_sided and pairs.lacks_right.any():
         left = extrapolate(pairs.step, pairs.left, 2 * blur, 1)
     return View(pairs, noise, central, right, left, extrapolate(pairs.step, pairs.gap, 4 * blur, 1), stairs,
-                one_sided)
+                level, one_sided)
 
 
 def conclude(view: View, bits: int) -> Estimate:

@@ -21,11 +21,16 @@ _WITNESSES = 5
 
 @dataclasses.dataclass(frozen=True)
 class Stairs:
-    """Where f is a staircase, its quantum, and by how much the widest step exceeds one stair."""
+    """Where f is a staircase, its quantum, the widest step in units of one stair, and the last level that moves."""
 
     found: Array
     quantum: Array
     climbed: Array
+    last: Array
+
+    def without(self, columns: Array) -> Stairs:
+        """Where only others count."""
+        return Stairs(self.found & ~columns, np.where(columns, 0, self.quantum), self.climbed, self.last)
 
 
 def _finest(step: Array, values: Array, count: int) -> tuple[Array, Array, Array]:
@@ -88,4 +93,4 @@ def stairs(pairs: Pairs, floor: Array) -> Stairs:
     quantum = np.maximum(np.abs(right), np.abs(left))[last, columns]
     found = moves.any(axis=0) & (finer.sum(axis=0) >= 3) & both & (quantum > 16 * floor.min(axis=0))
     widest = np.max(np.where(known, pairs.step, 0), axis=0)
-    return Stairs(found, np.where(found, quantum, 0), widest / pairs.step[last, columns])
+    return Stairs(found, np.where(found, quantum, 0), widest / pairs.step[last, columns], last)
