@@ -194,6 +194,10 @@ class Expressions:
         real, imaginary = _parts(a)
         return sympy.sqrt(real ** 2 + imaginary ** 2)
 
+    def dot(self, left: Any, right: Any) -> Any:
+        """The sum of products."""
+        return self.total([p * q for p, q in zip(left, right)])
+
     def total(self, entries: list[Any]) -> Any:
         """The sum of a list, made at once."""
         if sum(self.size(entry) for entry in entries) > 2 * self.limit:

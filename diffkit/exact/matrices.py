@@ -40,31 +40,42 @@ def _join(results: list[Any], stack: tuple[int, ...]) -> Any:
 
 
 def eliminate(algebra: Any, a: Any, b: Any) -> tuple[Any, Any]:
-    """``(solution of a x = b, determinant of a)`` by elimination with partial pivoting (numbers)."""
-    a, b = a.copy(), b.copy()
-    n = len(a)
+    """``(solution of a x = b, determinant of a)`` by elimination with partial pivoting (numbers).
+
+    Row by row as sums of products (Crout); where all factors are 0 an entry stays the very same object.
+    """
+    rows, right, n = a.tolist(), b.tolist(), len(a)
+    # Of each row the multiples of others that are subtracted from it: which ones, and how often.
+    places: list[list[int]] = [[] for _ in range(n)]
+    factors: list[list[Any]] = [[] for _ in range(n)]
     determinant = algebra.one
+
+    def reduced(i: int, table: Any, j: int) -> Any:
+        return table[i][j] - algebra.dot(factors[i], [table[k][j] for k in places[i]]) if places[i] else table[i][j]
+
     for k in range(n):
-        pivot = max(range(k, n), key=lambda i: abs(a[i, k]))
-        if a[pivot, k] == 0:
+        for i in range(k, n):
+            rows[i][k] = reduced(i, rows, k)
+        pivot = max(range(k, n), key=lambda i: abs(rows[i][k]))
+        if rows[pivot][k] == 0:
             return filled(b.shape, algebra.nan), algebra.zero
         if pivot != k:
-            a[[k, pivot]], b[[k, pivot]] = a[[pivot, k]], b[[pivot, k]]
+            for table in (rows, right, places, factors):
+                table[k], table[pivot] = table[pivot], table[k]
             determinant = -determinant
-        determinant = determinant * a[k, k]
-        factors = a[k + 1:, k] / a[k, k]
-        _subtract(factors, a[k, k:], a[k + 1:, k:])
-        _subtract(factors, b[k], b[k + 1:])
+        determinant = determinant * rows[k][k]
+        rows[k][k + 1:] = [reduced(k, rows, j) for j in range(k + 1, n)]
+        right[k] = [reduced(k, right, j) for j in range(b.shape[1])]
+        for i in range(k + 1, n):
+            factor = rows[i][k] / rows[k][k]
+            if factor != 0:
+                places[i].append(k)
+                factors[i].append(factor)
     for k in range(n - 1, -1, -1):
-        b[k] = b[k] / a[k, k]
-        _subtract(a[:k, k], b[k], b[:k])
-    return b, determinant
-
-
-def _subtract(factors: Any, row: Any, below: Any) -> None:
-    """A multiple of ``row`` from each row below it, in place; a factor of 0 leaves the very same objects."""
-    moved = np.flatnonzero(factors != 0)
-    below[moved] = below[moved] - np.multiply.outer(factors[moved], row)
+        places[k] = [j for j in range(k + 1, n) if rows[k][j] != 0]
+        factors[k] = [rows[k][j] for j in places[k]]
+        right[k] = [reduced(k, right, j) / rows[k][k] for j in range(b.shape[1])]
+    return collect([entry for row in right for entry in row], b.shape), determinant
 
 
 def identity(algebra: Any, n: int) -> Any:
@@ -164,7 +175,7 @@ def lower_factor(algebra: Any, a: Any, complex_entries: bool = False) -> Any:
     lower = filled((n, n), algebra.zero)
     for i in range(n):
         for j in range(i + 1):
-            rest = a[i, j] - algebra.total([lower[i, k] * conjugate(lower[j, k]) for k in range(j)])
+            rest = a[i, j] - algebra.dot(lower[i, :j].tolist(), [conjugate(entry) for entry in lower[j, :j]])
             if i != j:
                 lower[i, j] = rest / lower[j, j]
             else:

@@ -121,6 +121,9 @@ class Sizes:
     def total(entries: list[Any]) -> Any:
         return _joined(1, *entries)
 
+    def dot(self, left: Any, right: Any) -> Any:
+        return self.total([p * q for p, q in zip(left, right)])
+
     largest = smallest = total
 
     @staticmethod

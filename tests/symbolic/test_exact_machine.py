@@ -7,7 +7,7 @@ import sympy
 
 import diffkit as dk
 from diffkit import recording, tree
-from diffkit.exact import Machine, NotExact
+from diffkit.exact import Machine, NotExact, matrices
 from diffkit.exact.columns import parse
 from diffkit.exact.expressions import Expressions
 from diffkit.exact.numbers import Numbers
@@ -231,3 +231,27 @@ def test_elimination_never_spells_out_an_array(monkeypatch):
     result = dk.compare(lambda b: np.sum(np.linalg.solve(a, b)), np.array([1.0, 2.0, 3.0]))
     assert result.row("referee").status == "ok" and result.agree is True
     assert not spelled
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_elimination_against_mpmath(n):
+    """Rows must be exchanged, a column of the triangle is empty, and two right sides share the work."""
+    generator = np.random.default_rng(n)
+    a, b = generator.normal(size=(n, n)), generator.normal(size=(n, 2))
+    a[0, 0] = 1e-30
+    a[n // 2 + 1:, n // 2] = 0.0
+    algebra = Numbers(DIGITS)
+    found, determinant = matrices.eliminate(algebra, algebra.array(a), algebra.array(b))
+    with mpmath.workdps(DIGITS + 40):
+        for column in range(2):
+            exact = mpmath.lu_solve(mpmath.matrix(a.tolist()), mpmath.matrix(b[:, column].tolist()))
+            for i in range(n):
+                assert abs(mpmath.mpf(found[i, column]) - exact[i]) < abs(exact[i]) * mpmath.mpf(10) ** (5 - DIGITS)
+        exact = mpmath.det(mpmath.matrix(a.tolist()))
+        assert abs(mpmath.mpf(determinant) - exact) < abs(exact) * mpmath.mpf(10) ** (5 - DIGITS)
+
+
+def test_a_singular_matrix_has_no_solution_and_determinant_0():
+    algebra = Numbers(DIGITS)
+    found, determinant = matrices.eliminate(algebra, algebra.array(np.ones((3, 3))), algebra.array(np.ones((3, 1))))
+    assert determinant == 0 and all(entry != entry for entry in found.ravel())
