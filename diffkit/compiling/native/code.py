@@ -42,7 +42,7 @@ class Code:
         self.declared: set[str] = set()
         self.block = "entry"
         self._count = 0
-        self._splats: dict[Value, Value] = {}
+        self._splats: dict[tuple[Value, int], Value] = {}
 
     # --- text ----------------------------------------------------------------------------------
     def fresh(self, stem: str = "t") -> str:
@@ -89,14 +89,14 @@ class Code:
         """A number in all lanes of the present width."""
         if value.width == self.width:
             return value
-        known = self._splats.get(value)
+        known = self._splats.get((value, self.width))
         if known is None:
             kind = self.type(value.kind)
             name = self.fresh()
             self.put(f"{name} = insertelement {kind} poison, {_TYPES[value.kind]} {value.text}, i64 0")
             known = self.give(value.kind, f"shufflevector {kind} {name}, {kind} poison, "
                                           f"<{self.width} x i32> zeroinitializer")
-            self._splats[value] = known
+            self._splats[value, self.width] = known
         return known
 
     def lane(self, value: Value, position: int) -> Value:

@@ -27,6 +27,7 @@ from diffkit.compiling.native.calls import routine_of
 from diffkit.compiling.native.chunks import WHOLE, Chunk, connect, cut, split
 from diffkit.compiling.native.layout import Layout
 from diffkit.compiling.native.machine import engine
+from diffkit.compiling.native.pieces import Assembly
 from diffkit.compiling.native.routine import MET_NAN, Routine
 from diffkit.compiling.native.scratch import Scratch
 from diffkit.compiling.native.stages import Group, Job, Stager, group
@@ -51,6 +52,7 @@ class Native:
     made: list[Item] = dataclasses.field(default_factory=list)
     homes: dict[int, int] = dataclasses.field(default_factory=dict)
     stored: set[int] = dataclasses.field(default_factory=set)
+    placed: dict[int, tuple[int, int]] = dataclasses.field(default_factory=dict)
 
 
 class NativeEmitter(Emitter):
@@ -85,19 +87,19 @@ class NativeEmitter(Emitter):
         checked = {item.number for found in groups for item in found.checked}
         plan.watched = [item for item in plan.watched if item.number not in checked]
         self.groups: list[Group | Native] = []
-        for found in groups:
+        assembly = Assembly(plan, groups, jobs, self.outs, self.layout)
+        self.pieces = assembly.pieces
+        for position, found in enumerate(groups):
             if not found.is_native:
                 self.groups.append(found)
                 continue
             stager = Stager(self.layout)
             for step in found.steps:
-                job = jobs[id(step)]
-                job.in_place = step.in_place
-                stager.add(job)
+                stager.add(jobs[id(step)])
             for item in found.checked:
                 stager.add(Job("check", item, item.shape))
             found.stages = stager.stages
-            self.groups.append(Native(found, stager))
+            self.groups.append(Native(found, stager, placed=assembly.placed.get(position, {})))
         self._find_stored(plan)
         return plan
 
@@ -120,6 +122,9 @@ class NativeEmitter(Emitter):
 
     def _find_in_group(self, native: Native, made: dict[int, Native]) -> None:
         stager = native.stager
+        for job in stager.jobs.values():
+            if job.is_placed:
+                native.stored |= {job.item.number, self.layout.root(job.item.args[1]).number}
         for position, stage in enumerate(stager.stages):
             for job in stage.jobs:
                 item = job.item
@@ -151,22 +156,21 @@ class NativeEmitter(Emitter):
         """Homes of what is written in place, and the arguments, each once."""
         stager = native.stager
         own = []
-        for stage in stager.stages:
-            for job in stage.jobs:
-                item = job.item
-                if item.number not in native.stored:
-                    continue
-                if job.role == "write" and job.in_place:
-                    before = self.layout.root(item.args[0])
-                    native.homes[item.number] = native.homes.get(before.number, before.number)
-                    if before.number not in stager.at:
-                        native.arguments.append(before)
-                elif job.role not in ("ask", "check"):
-                    own.append(item)
+        for job in stager.jobs.values():
+            item = job.item
+            if item.number not in native.stored:
+                continue
+            if job.role == "write" and job.in_place:
+                before = self.layout.root(item.args[0])
+                native.homes[item.number] = native.homes.get(before.number, before.number)
+                if before.number not in stager.at:
+                    native.arguments.append(before)
+            elif item.number not in native.placed:
+                own.append(item)
         native.made = own
         mine = {item.number for item in own}
-        arguments = {item.number: item for item in native.arguments
-                     if item.number not in native.homes and item.number not in mine}
+        arguments = {item.number: item for item in native.arguments if item.number not in native.homes
+                     and item.number not in mine and item.number not in native.placed}
         native.arguments = [*arguments.values(), *own]
 
     # --- storage -----------------------------------------------------------------------------------
@@ -239,7 +243,8 @@ class NativeEmitter(Emitter):
         numbering = {id(question): i for i, (_, question) in enumerate(self.program.questions)}
         scratch = self._cut(native)
         made = Routine(native.group.stages, native.arguments, native.homes, native.stored, native.results,
-                       self.layout, numbering, engine().has_fma, scratch, [] if native.group.is_split else None)
+                       self.layout, numbering, engine().has_fma, scratch, [] if native.group.is_split else None,
+                       self.pieces, native.placed)
         if made.written > MOST_OPERATIONS:
             raise Refused(f"machine code would have {made.written} different operations in a row, "
                           f"more than {MOST_OPERATIONS}")

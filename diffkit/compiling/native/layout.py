@@ -34,6 +34,7 @@ class Layout:
 
     def __init__(self) -> None:
         self._found: dict[int, tuple[Item, Any]] = {}
+        self._entries: dict[int, tuple[Item, Any]] = {}
 
     def root(self, item: Item) -> Item:
         """The item in whose memory this one lies (itself, if it is computed)."""
@@ -64,7 +65,12 @@ class Layout:
                 return itself
             if item.kind == "number":
                 index = (*(index if type(index) is tuple else (index,)), Ellipsis)
-                return (root, array[index]) if index.count(Ellipsis) == 1 else itself
+                if index.count(Ellipsis) != 1:
+                    return itself
+                if root.kind != "array" or root.source != "call":
+                    return root, array[index]
+                self._entries[item.number] = root, array[index]  # read at once: the program may write there later
+                return itself
             view = array[index]
         else:
             view = item.rule.call(array, **item.params)
@@ -74,13 +80,19 @@ class Layout:
             return itself
         return root, view
 
+    def lay(self, item: Item, array: Any) -> None:
+        """From now on the item's entries lie as those of ``array``."""
+        item.value = array
+        self._found.pop(item.number, None)
+
     def place(self, item: Item) -> Place:
         """Where the entries of an item lie."""
-        root, array = self._resolve(item)
-        if root.kind in ("number", "weak"):
-            return Place(root, 0, (0,) * len(item.shape), item.shape)
-        offset = address(array) - address(root.value)
-        return Place(root, offset, array.strides, array.shape)
+        return _place(*self._resolve(item))
+
+    def entry(self, item: Item) -> Place | None:
+        """Where a number is read, if it is an entry of an array that the program makes."""
+        self._resolve(item)
+        return _place(*self._entries[item.number]) if item.number in self._entries else None
 
     def written(self, item: Item) -> Place | None:
         """Where ``a[index] = v`` writes in its result, or None where the index is not basic."""
@@ -92,6 +104,12 @@ class Layout:
             parts = (*parts, Ellipsis)
         view = item.value[parts]
         return Place(item, address(view) - address(item.value), view.strides, view.shape)
+
+
+def _place(root: Item, array: Any) -> Place:
+    if root.kind in ("number", "weak"):
+        return Place(root, 0, (0,) * np.ndim(array), np.shape(array))
+    return Place(root, address(array) - address(root.value), array.strides, array.shape)
 
 
 def address(array: Any) -> int:

@@ -92,7 +92,8 @@ class Nest:
         """The arrays that are written into, as they are before, and which writes are deferred.
 
         Writes into an array that the loop writes into elsewhere wait until the end of a tile: a turn that
-        reads what the turn before has written, a few entries away, would have to wait for it.
+        reads what the turn before has written, a few entries away, would have to wait for it.  Pieces that never
+        meet need not: they read nothing.
         """
         by_home: dict[int, list[Job]] = {}
         for job in self.jobs:
@@ -101,10 +102,14 @@ class Nest:
                 by_home.setdefault(self.routine.homes.get(number, number), []).append(job)
         for jobs in by_home.values():
             walks = [self.stores[job.item.number] for job in jobs]
+            pieces = self.routine.pieces.get(jobs[0].item.number)
+            if pieces is not None:
+                self.starts |= {job.item.number: pieces.start for job in jobs if job.item.number in pieces.firsts}
             for job, walk in zip(jobs, walks):
-                if walk is not walks[0]:
+                if walk is not walks[0] and pieces is None:
                     self.deferred[job.item.number] = self.routine.cell(f"[{DEFERRED} x {LOADED[walk.kind]}]")
-            if not jobs[0].in_place and not self._begin_row(jobs, walks):
+            is_apart = pieces is not None and (pieces.is_whole or len(set(walks)) > 1)
+            if not jobs[0].in_place and (is_apart or not self._begin_row(jobs, walks)):
                 self.routine.prepare(jobs[0])
 
     def _begin_row(self, jobs: list[Job], walks: list[Walk]) -> bool:

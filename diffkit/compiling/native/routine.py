@@ -16,11 +16,12 @@ import numpy as np
 
 from diffkit.compiling.native.chunks import Chunk
 from diffkit.compiling.native.code import Code, Value
-from diffkit.compiling.native.layout import Layout
+from diffkit.compiling.native.layout import Layout, Place
 from diffkit.compiling.native.loop import Loop
 from diffkit.compiling.native.machine import engine
 from diffkit.compiling.native.nest import Nest
 from diffkit.compiling.native.operations import LIBRARY, kind_of
+from diffkit.compiling.native.pieces import Pieces
 from diffkit.compiling.native.scratch import Scratch, call_chunk, read
 from diffkit.compiling.native.stages import Job, Stage
 from diffkit.compiling.native.walks import LOADED
@@ -51,14 +52,20 @@ class Routine:
         Items that must be in memory when the group ends (or in between).
     results : list of Item
         Numbers to return.
+    pieces : dict
+        Of writes that never meet, what is known of all of them.
+    placed : dict
+        For each array that is made in another one's memory, that one and an offset in bytes.
     """
 
     def __init__(self, stages: list[Stage], arguments: list[Item], homes: dict[int, int], stored: set[int],
                  results: list[Item], layout: Layout, numbering: dict[int, int], has_fma: bool,
-                 scratch: Scratch | None = None, offsets: list[int] | None = None) -> None:
+                 scratch: Scratch | None = None, offsets: list[int] | None = None,
+                 pieces: dict[int, Pieces] | None = None, placed: dict[int, tuple[int, int]] | None = None) -> None:
         self.layout = layout
         self.homes = homes
         self.stored = stored
+        self.pieces = pieces or {}
         self.code = Code(has_fma, ENTRIES, engine().has_scale)
         self.cells: list[str] = []
         self.numbers: dict[int, Value] = {}
@@ -75,6 +82,8 @@ class Routine:
         self._has_checks = any(
             job.role == "check" or job.is_checked for stage in stages for job in stage.jobs)
         self._open(arguments)
+        for number, (home, offset) in reversed((placed or {}).items()):
+            self.pointers[number] = self.at(home, offset)
         for stage in stages:
             if stage.domain:
                 Nest(self, stage).write()
@@ -221,20 +230,22 @@ class Routine:
         elif job.role == "check":
             self.note_nan(c.is_nan(self.plain_value(item)))
         elif job.role == "write":
-            self.prepare(job)
+            start = self.start(job)
             place = self.layout.written(item)
             assert place is not None
             pointer = self.at(item.number, place.offset)
             value = c.convert(self.plain_value(item.args[1]), kind_of(item))
             if job.item.rule.name != "setitem":
                 sign = c.add if item.rule.name == "add_at" else c.sub
-                value = sign(self._load(pointer, kind_of(item)), value)
+                value = sign(self._load(pointer, value.kind) if start is None else start, value)
             self.store(value, pointer)
             if job.is_checked:
                 self.note_nan(c.is_nan(value))
         else:
+            entry = self.layout.entry(item)
             # One entry of an array is read at its own place.
-            args = [self.plain_value(arg) for arg in ((item,) if item.rule is GETITEM else item.args)]
+            args = [self._at(entry, kind_of(item))] if entry is not None else \
+                [self.plain_value(arg) for arg in ((item,) if item.rule is GETITEM else item.args)]
             if job.role == "reduce":  # of one entry; a sum starts at 0, which matters to -0
                 value = c.add(c.number(0.0, args[0].kind), args[0]) if item.rule is SUM else args[0]
             else:
@@ -251,12 +262,17 @@ class Routine:
         if number is not None:
             return number
         place = self.layout.place(item)
-        known = self.numbers.get(place.root.number)
-        if known is None and self.scratch is not None and place.root.number in self.scratch.filled:
+        if place.root.number not in self.numbers and self.scratch is not None \
+                and place.root.number in self.scratch.filled:
             return read(self.code, str(self.scratch.place(place.root)), kind_of(place.root))
+        return self._at(place, kind_of(item))
+
+    def _at(self, place: Place, kind: str) -> Value:
+        """The number at a place."""
+        known = self.numbers.get(place.root.number)
         if known is not None and (place.root.kind != "array" or place.root.value.size == 1):
             return known
-        return self._load(self.at(place.root.number, place.offset), kind_of(item))
+        return self._load(self.at(place.root.number, place.offset), kind)
 
     def number(self, item: Item) -> Value:
         """A number that was computed here or given."""
@@ -316,18 +332,29 @@ class Routine:
         c.put(f"store {LOADED[value.kind]} {text}, ptr {pointer}, align 1")
 
     # --- whole arrays --------------------------------------------------------------------------------
+    def start(self, job: Job) -> Value | None:
+        """What stands at the place of a plain write, if that is known."""
+        pieces = self.pieces.get(job.item.number)
+        self.prepare(job)
+        return self.code.number(pieces.start, kind_of(job.item)) \
+            if pieces is not None and job.item.number in pieces.firsts else None
+
     def prepare(self, job: Job) -> None:
         """The array that a write goes into, as it is before."""
-        if job.in_place:
+        pieces = self.pieces.get(job.item.number)
+        if job.in_place or (pieces is not None and pieces.is_whole):
             return
         a = job.item.args[0]
         number = uniform(a) if a.source == "constant" else None
+        root = self.layout.root(a)
         if number is not None:
             self.fill(job.item, float(number))
+        elif root.kind != "array":
+            self.fill(job.item, self.number(root))
         else:
             Nest(self, Stage(tuple(size for size in a.shape if size != 1), [])).copy(a, job.item)
 
-    def fill(self, item: Item, number: float, start: int = 0, stop: int | None = None) -> None:
+    def fill(self, item: Item, number: float | Value, start: int = 0, stop: int | None = None) -> None:
         """Entries of an array that is made here, all or those from ``start`` to ``stop`` in memory."""
         c = self.code
         kind = kind_of(item)
@@ -335,12 +362,12 @@ class Routine:
         if size <= 0:
             return
         pointer = self.at(item.number, start * item.value.itemsize)
-        if np.float64(number).tobytes() == bytes(8):
+        if not isinstance(number, Value) and np.float64(number).tobytes() == bytes(8):
             c.declare("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
             c.put(f"call void @llvm.memset.p0.i64(ptr {pointer}, i8 0, i64 {size * item.value.itemsize}, i1 false)")
             return
         c.width = 0
-        value = c.number(number, kind)
+        value = c.convert(number, kind) if isinstance(number, Value) else c.number(number, kind)
         with self.loop(size) as i:
             name = c.fresh()
             c.put(f"{name} = getelementptr {LOADED[kind]}, ptr {pointer}, i64 {i}")

@@ -47,6 +47,7 @@ class Job:
     question: Question | None = None
     in_place: bool = False
     is_checked: bool = False  # a write whose results are looked at for NaN
+    is_placed: bool = False  # a write of what is made there already
 
     @property
     def domain(self) -> tuple[int, ...]:
@@ -91,7 +92,7 @@ def job_of(step: Step, layout: Layout) -> Job | None:
             and item.params.get("dtype") in (None, item.dtype) and (item.kind == "number" or is_compact(item)) \
             and not item.value.ndim == a.value.ndim == 0
         return Job("reduce", item, a.shape) if is_plain else None
-    if item.rule is GETITEM and item.kind == "number" and layout.is_view(item):
+    if item.rule is GETITEM and item.kind == "number" and (layout.is_view(item) or layout.entry(item)):
         return Job("compute", item, (), lambda c, args: args[0])
     write = operation(item)
     if write is None or (item.kind == "array" and not is_compact(item)):
@@ -140,8 +141,10 @@ def _wanted_views(steps: list[Step], jobs: list[Job | None], layout: Layout, out
     wanted: set[int] = set()
     waiting = [out for out in outs if out.kind == "array"]
     for step, job in zip(steps, jobs):
-        if job is None:
-            waiting += (step.item,) if step.question else step.item.args
+        item = step.item
+        is_looked_through = step.question is None and item.kind == "array" and layout.is_view(item)
+        if job is None and not is_looked_through:
+            waiting += (item,) if step.question else item.args
     while waiting:
         item = waiting.pop()
         if item.source == "call" and item.kind == "array" and layout.is_view(item) and item.number not in wanted:
@@ -164,6 +167,11 @@ class Stager:
     def add(self, job: Job) -> None:
         """Put a job into the earliest stage that is late enough."""
         item = job.item
+        if job.is_placed:
+            before = self.at.get(item.args[0].number, 0) if job.in_place else 0
+            self.at[item.number] = max(before, self.at[self.layout.root(item.args[1]).number])
+            self.jobs[item.number] = job
+            return
         if job.role == "check" and self._check_writes(item):
             return
         earliest = 0
@@ -208,6 +216,8 @@ class Stager:
         """Look for NaN where an array is written, if all of it is a constant but for what is written here."""
         chain = []
         while (maker := self.jobs.get(item.number)) is not None and maker.role == "write":
+            if maker.is_placed:
+                return False
             chain.append(maker)
             item = self.layout.root(maker.item.args[0])
             if not maker.in_place:
