@@ -38,20 +38,21 @@ from diffkit.errors import InputError, MissingPackageError, NoAnswerError
 Function = Callable[..., Any]
 
 
-def jax(g: Function, argnums: Argnums = 0) -> Function:
+def jax(g: Function, argnums: Argnums | None = None) -> Function:
     """The Jacobian of a JAX function, by ``jax.jacrev`` in double precision.
 
     Parameters
     ----------
     g : callable
         Takes f's arguments (arrays as ``jax.Array``), returns numbers, arrays or containers.
-    argnums : int or tuple of int
-        Which arguments move, as in ``compare``.
+    argnums : int, tuple of int, or None
+        Which arguments move; None: those that ``compare`` or ``check_gradients`` asks about (the first one, where
+        the candidate is called by itself).
 
     Returns
     -------
     callable
-        Of NumPy arguments; the result is NumPy in f's containers.
+        Of NumPy arguments (and keyword arguments, which ``g`` is given); the result is NumPy in f's containers.
 
     Raises
     ------
@@ -63,14 +64,14 @@ def jax(g: Function, argnums: Argnums = 0) -> Function:
     JAX computes in single precision unless it is told otherwise; while the candidate runs,
     64-bit numbers are switched on (``jax.enable_x64``), so that float64 stays float64.
     """
-    def blocks(leaves: list[Any], merge: Function) -> tuple[list[Any], Any]:
+    def blocks(leaves: list[Any], call: Function) -> tuple[list[Any], Any]:
         library = _import("jax")
         # Where the switch lives, in newer and older releases (it can't be asked whether it is true).
         place = library if hasattr(library, "enable_x64") else _import("jax.experimental", "jax")
         switch = place.enable_x64
 
         def flat(moving: Any) -> Any:
-            outs, known["structure"] = tree.flatten(g(*merge(moving)))
+            outs, known["structure"] = tree.flatten(call(moving))
             return outs
 
         known: dict[str, Any] = {}
@@ -85,11 +86,11 @@ def jax(g: Function, argnums: Argnums = 0) -> Function:
                 found = [[_numpy(block) for block in row] for row in library.jacrev(flat)(moving)]
         return found, known["structure"]
 
-    def plain(leaves: list[Any], merge: Function) -> None:
+    def plain(leaves: list[Any], call: Function) -> None:
         library = _import("jax")
         place = library if hasattr(library, "enable_x64") else _import("jax.experimental", "jax")
         with place.enable_x64(True):
-            g(*merge([library.numpy.asarray(leaf) for leaf in leaves]))
+            call([library.numpy.asarray(leaf) for leaf in leaves])
 
     return _candidate("jax", g, argnums, blocks, plain)
 
@@ -99,16 +100,16 @@ def _jax_pull(library: Any, flat: Function, moving: Any, which: int, seed: Any) 
     return [_numpy(leaf) for leaf in pullback(library.numpy.asarray(seed).astype(out.dtype))[0]]
 
 
-def torch(g: Function, argnums: Argnums = 0) -> Function:
+def torch(g: Function, argnums: Argnums | None = None) -> Function:
     """The Jacobian of a PyTorch function, by ``torch.autograd.grad`` row by row.
 
     ``g`` takes f's arguments with arrays as tensors (numbers become tensors of no axes), and
     returns tensors, in f's containers.  Parameters, result and errors as for :func:`jax`.
     """
-    def blocks(leaves: list[Any], merge: Function) -> tuple[list[Any], Any]:
+    def blocks(leaves: list[Any], call: Function) -> tuple[list[Any], Any]:
         library = _import("torch")
         moving = [library.tensor(np.array(leaf), requires_grad=True) for leaf in leaves]
-        outs, structure = tree.flatten(g(*merge(moving)))
+        outs, structure = tree.flatten(call(moving))
 
         def pull(out: Any, seed: Any) -> list[Any]:
             if not getattr(out, "requires_grad", False):
@@ -120,8 +121,8 @@ def torch(g: Function, argnums: Argnums = 0) -> Function:
 
         return [_pulled_rows(out, functools.partial(pull, out)) for out in outs], structure
 
-    def plain(leaves: list[Any], merge: Function) -> None:
-        g(*merge([_import("torch").tensor(np.array(leaf)) for leaf in leaves]))
+    def plain(leaves: list[Any], call: Function) -> None:
+        call([_import("torch").tensor(np.array(leaf)) for leaf in leaves])
 
     return _candidate("torch", g, argnums, blocks, plain, _to_tensor)
 
@@ -133,17 +134,17 @@ def _to_tensor(leaf: Any) -> Any:
     return leaf
 
 
-def autograd(g: Function, argnums: Argnums = 0) -> Function:
+def autograd(g: Function, argnums: Argnums | None = None) -> Function:
     """The Jacobian of a function written with ``autograd.numpy``, by ``autograd.make_vjp``.
 
     Parameters, result and errors as for :func:`jax`.
     """
-    def blocks(leaves: list[Any], merge: Function) -> tuple[list[Any], Any]:
+    def blocks(leaves: list[Any], call: Function) -> tuple[list[Any], Any]:
         library = _import("autograd")
         known: dict[str, Any] = {}
 
         def flat(moving: Any, which: int) -> Any:
-            outs, known["structure"] = tree.flatten(g(*merge(list(moving))))
+            outs, known["structure"] = tree.flatten(call(list(moving)))
             known["count"] = len(outs)
             return outs[which]
 
@@ -156,41 +157,47 @@ def autograd(g: Function, argnums: Argnums = 0) -> Function:
         return found, known["structure"]
 
     return _candidate("autograd", g, argnums, blocks,
-                      lambda leaves, merge: g(*merge([np.array(leaf)[()] for leaf in leaves])))
+                      lambda leaves, call: call([np.array(leaf)[()] for leaf in leaves]))
 
 
-def _candidate(library: str, g: Function, argnums: Argnums,
+def _candidate(library: str, g: Function, argnums: Argnums | None,
                blocks: Callable[[list[Any], Function], tuple[list[Any], Any]],
                plain: Callable[[list[Any], Function], object],
                constant: Callable[[Any], Any] = lambda leaf: leaf) -> Function:
     """A function of NumPy arguments that answers in f's containers.
 
-    ``blocks`` differentiates g in the library, and ``plain`` evaluates it there.
+    ``blocks`` differentiates g in the library, and ``plain`` evaluates it there; both get a call of g as a function of
+    what moves.
     """
     if not callable(g):
         raise InputError(f"candidates.{library} takes a function, not {type(g).__name__}")
 
-    def candidate(*args: Any) -> Any:
-        moving = split(args, argnums, g)
+    def candidate(*args: Any, **kwargs: Any) -> Any:
+        moving = split(args, 0 if argnums is None else argnums, g)
         leaves = [np.asarray(leaf) for leaf in moving.leaves]
         held = tuple(arg if i in moving.positions else tree.map(constant, arg) for i, arg in enumerate(args))
 
-        def merge(values: list[Any]) -> tuple[Any, ...]:
+        options = tree.map(constant, kwargs)
+
+        def call(values: list[Any]) -> Any:
             merged = moving.merge(values)
-            return tuple(merged[i] if i in moving.positions else held[i] for i in range(len(args)))
+            return g(*(merged[i] if i in moving.positions else held[i] for i in range(len(args))), **options)
 
         try:
-            found, structure = blocks(leaves, merge)
+            found, structure = blocks(leaves, call)
         except MissingPackageError:
             raise
         except Exception as error:
-            plain(leaves, merge)  # what g itself raises there is its own error
+            plain(leaves, call)  # what g itself raises there is its own error
             raise NoAnswerError(f"{library} gives no derivative here: {type(error).__name__}: {_first_line(error)}",
                                 f"a rule for it in {library}", "compare without this candidate") from error
         return tree.unflatten(structure, [moving.answer(row) for row in found])
 
     candidate.__name__ = candidate.__qualname__ = f"{library}:{getattr(g, '__name__', type(g).__name__)}"
     candidate.library = library  # type: ignore[attr-defined]
+    if argnums is None:  # ``compare`` says which
+        candidate.with_argnums = lambda asked: _candidate(  # type: ignore[attr-defined]
+            library, g, asked, blocks, plain, constant)
     candidate.__doc__ = f"The derivative of {getattr(g, '__name__', 'g')} by {library}."
     return candidate
 

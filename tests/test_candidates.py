@@ -184,3 +184,32 @@ def test_a_missing_package_is_named_at_the_call(monkeypatch, name):
 def test_a_candidate_wraps_a_function():
     with pytest.raises(InputError, match="takes a function"):
         dk.candidates.torch(3.0)
+
+
+def products(x, y, *, scale):
+    return np.sum(x * y) * scale
+
+
+def torch_products(x, y, *, scale):
+    """Each leaf that moves has its own pullback; the others are constants."""
+    pulls = {id(leaf): other.value * scale for leaf, other in ((x, y), (y, x))}
+    return Tensor(np.sum(x.value * y.value) * scale, True, lambda w: {key: w * pull for key, pull in pulls.items()})
+
+
+@pytest.mark.parametrize("argnums", [0, 1, (0, 1), (1,)])
+def test_a_candidate_is_asked_about_what_moves(torch, argnums):
+    """Who wrote argnums once had to write it twice, or read of a wrong shape."""
+    y = np.array([2.0, 3.0, 5.0])
+    result = dk.compare(products, X, y, methods=("reverse", dk.candidates.torch(torch_products)), argnums=argnums,
+                        kwargs={"scale": 2.0})
+    assert result.agree is True and result.row("torch:torch_products").status == "ok"
+    assert dk.testing.check_gradients(products, X, y, methods=[dk.candidates.torch(torch_products)], argnums=argnums,
+                                      kwargs={"scale": 2.0}).agree is True
+
+
+def test_a_candidate_with_argnums_of_its_own_keeps_them(torch):
+    named = dk.candidates.torch(torch_products, argnums=1)
+    y = np.array([2.0, 3.0, 5.0])
+    assert np.array_equal(named(X, y, scale=2.0), 2 * X)
+    result = dk.compare(products, X, y, methods=("reverse", named), argnums=0, kwargs={"scale": 2.0})
+    assert result.agree is False and not hasattr(named, "with_argnums")

@@ -121,6 +121,8 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
         raise ComparisonError(f"referee={referee!r} is unknown", 'referee="auto", True or False')
     if not budget > 0:
         raise ComparisonError(f"budget={budget!r} leaves no time", "seconds for the whole comparison, as budget=60.0")
+    # A candidate of another library (``candidates``) is asked about what moves here.
+    chosen = [(name, getattr(method, "with_argnums", lambda _, own=method: own)(argnums)) for name, method in chosen]
     problem = pose(f, args, dict(kwargs or {}), argnums, Allowance(budget))
     strange = problem.refusal is not None and problem.refusal[0] == NOT_NUMERIC
     if not problem.deterministic and not strange:
