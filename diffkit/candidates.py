@@ -166,8 +166,8 @@ def _candidate(library: str, g: Function, argnums: Argnums | None,
                constant: Callable[[Any], Any] = lambda leaf: leaf) -> Function:
     """A function of NumPy arguments that answers in f's containers.
 
-    ``blocks`` differentiates g in the library, and ``plain`` evaluates it there; both get a call of g as a function of
-    what moves.
+    ``blocks`` differentiates g in the library, and ``plain`` evaluates it there; both get a call of g as a function
+    of what moves.
     """
     if not callable(g):
         raise InputError(f"candidates.{library} takes a function, not {type(g).__name__}")
