@@ -24,8 +24,11 @@ from diffkit.compiling.plan import VIEWS, WRITES, Plan
 from diffkit.compiling.program import Item, Program
 from diffkit.compiling.standins import LARGE, is_stand_in, is_whole
 from diffkit.compiling.steps import Steps
+from diffkit.compiling.strides import order
 from diffkit.rules.shapes import BROADCAST_TO
 
+#: How large the entries of what a program's products are made of may be.
+BOUND = 1e15
 #: What a program returns in place of a result: it met a NaN where none was recorded.
 MET_NAN = -1
 
@@ -54,6 +57,7 @@ class Emitter(Steps):
         body.append(f"{', '.join(names)}{',' * (len(names) == 1)} = inputs" if names else "")
         if slots:
             body.append(f"{', '.join(slots)}{',' * (len(slots) == 1)} = slots = take()")
+        steps += self._bound()
         steps += self._watch()
         steps += self._mode(False)
         body += steps
@@ -79,7 +83,8 @@ class Emitter(Steps):
         """After which step to let go of which large arrays (those in temporaries are kept)."""
         made: dict[int, Item] = {}
         last: dict[int, int] = {}
-        kept = {item.number for item in (*self.plan.watched, *self.program.outs) if isinstance(item, Item)}
+        forever = (*self.plan.watched, *self.plan.bounded, *self.program.outs)
+        kept = {item.number for item in forever if isinstance(item, Item)}
         for position, step in enumerate(self.plan.steps):
             item = step.item
             for arg in (item,) if step.question else item.args:
@@ -97,6 +102,25 @@ class Emitter(Steps):
     def _holds_much(self, item: Item) -> bool:
         return any(self.program.items[root].kind == "array" and self.program.items[root].value.nbytes >= LARGE
                    for root in self.plan.roots[item.number])
+
+    def _bound(self) -> list[str]:
+        """One test for all numbers that have to be small, or the program without products of matrices runs."""
+        terms = []
+        for item in self.plan.bounded:
+            name = self.name(item)
+            if item.kind == "number":
+                terms.append(f"{name} * {name}")
+            elif item.value.flags.c_contiguous:
+                terms.append(f"{self.function('vdot', np.vdot)}({name}, {name})")
+            else:
+                axes = self.literal(order(item.value))
+                terms.append(f"{self.function('squares', _squares)}({name}, {axes})")
+        if not terms:
+            return []
+        give_back = "give(slots); " if self.plan.slots else ""
+        return [*self._mode(True), f"n = {' + '.join(terms)}",
+                self.commented(f"if not n <= {BOUND ** 2:g}: {give_back}return otherwise(inputs)",
+                               "may products of these overflow?")]
 
     def _watch(self) -> list[str]:
         """One test for all derivatives in which diffkit looked for NaN."""
@@ -180,6 +204,12 @@ def _is_writeable(view: Item) -> bool:
     if not is_stand_in(view.value):
         return bool(view.value.flags.writeable)
     return view.rule is not BROADCAST_TO and (view.rule not in VIEWS or _is_writeable(view.args[0]))
+
+
+def _squares(value: Any, axes: tuple[int, ...]) -> Any:
+    """The sum of the squares of an array whose axes lie in this order in memory."""
+    value = value.transpose(axes)
+    return np.vdot(value, value)
 
 
 def _nan_sum(value: Any) -> Any:

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from diffkit.compiling.program import SUBTRACT_AT, Item, Program, is_ufunc_call
+from diffkit.compiling.program import REORDERED, SUBTRACT_AT, Item, Program, is_ufunc_call
 from diffkit.compiling.recording import Question, is_nan_question
 from diffkit.compiling.standins import is_whole
 from diffkit.rules.contractions import MATMUL
@@ -56,6 +56,7 @@ class Plan:
     slots: list[Any]
     watched: list[Item]
     roots: dict[int, frozenset[int]]
+    bounded: tuple[Item, ...] = ()
 
 
 def plan(program: Program, owned: frozenset[int] = frozenset()) -> Plan:
@@ -83,8 +84,8 @@ def order(program: Program) -> Plan:
             _need([item], done, steps)
             steps.append(Step(item, question))
     outs = [out for out in program.outs if isinstance(out, Item)]
-    _need(outs, done, steps)
-    return Plan(steps, [], _watched(watched.values(), steps, done), _roots(program.items, done))
+    _need([*outs, *program.bounded], done, steps)
+    return Plan(steps, [], _watched(watched.values(), steps, done), _roots(program.items, done), program.bounded)
 
 
 def _watched(derivatives: Iterable[Item], steps: list[Step], done: set[int]) -> list[Item]:
@@ -127,7 +128,8 @@ def _need(items: Iterable[Item], done: set[int], steps: list[Step]) -> None:
 
 def is_fresh(item: Item) -> bool:
     """Whether the result is surely memory of its own."""
-    return item.source == "call" and (is_ufunc_call(item) or item.rule is MATMUL or item.rule in WRITES)
+    return item.source == "call" and (
+        is_ufunc_call(item) or item.rule is MATMUL or item.rule is REORDERED or item.rule in WRITES)
 
 
 def _roots(items: list[Item], done: set[int]) -> dict[int, frozenset[int]]:
@@ -164,7 +166,7 @@ def _last_uses(steps: list[Step], roots: dict[int, frozenset[int]], forever: lis
 def _write_in_place(plan: Plan, outs: list[Item], owned: frozenset[int] = frozenset()) -> None:
     """Let ``a[index] += v`` change a where it is fresh and not needed any more."""
     roots, steps = plan.roots, plan.steps
-    last = _last_uses(steps, roots, [*plan.watched, *outs])
+    last = _last_uses(steps, roots, [*plan.watched, *plan.bounded, *outs])
     made = {step.item.number: step.item for step in steps if not step.question}
     sharing: dict[int, list[int]] = {}
     for number, found in roots.items():
@@ -201,7 +203,7 @@ def takes_out(item: Item) -> bool:
     """Whether the operation can write its result into a given array."""
     if item.kind != "array" or not item.shape or item.source != "call":
         return False
-    if is_ufunc_call(item) or item.rule in WRITES:
+    if is_ufunc_call(item) or item.rule in WRITES or item.rule is REORDERED:
         return not item.value.dtype.hasobject
     return item.rule in (MATMUL, SUM) and item.value.dtype.kind in "fc"
 
@@ -210,7 +212,7 @@ def _assign_slots(plan: Plan, outs: list[Item]) -> None:
     """Give temporaries to operations; those of dead values are used again."""
     roots = plan.roots
     steps = plan.steps
-    last = _last_uses(steps, roots, plan.watched)
+    last = _last_uses(steps, roots, [*plan.watched, *plan.bounded])
     kept = {root for out in outs for root in roots[out.number]}
     dying: dict[int, list[int]] = {}
     for root, position in last.items():

@@ -66,14 +66,24 @@ def _stacked(values: Any) -> Any:
     return np.concatenate(values).reshape(len(values), *values[0].shape)
 
 
+def _reordered(a: Any, axes: tuple[int, ...], out: Any = None) -> Any:
+    """A copy of a whose axes lie in this order in memory, the last one innermost."""
+    if out is not None:
+        np.copyto(out, a)
+        return out
+    return np.array(a.transpose(axes), order="C").transpose(np.argsort(axes))
+
+
 def _shifted(first: Any, rows: Any) -> Any:
     return np.concatenate((first[None], rows[:-1]))
 
 
 #: One entry of a list of values; a list of arrays as the rows of one; the rows of the turns before.
 ENTRY, STACKED, SHIFTED = Function("entry", _entry), Function("stacked", _stacked), Function("shifted", _shifted)
+#: A copy in another memory order.
+REORDERED = Function("reordered", _reordered)
 #: Rules that compute nothing, so that the error state does not matter to them.
-STILL = frozenset([GETITEM, TRANSPOSE, ENTRY, STACKED, SHIFTED])
+STILL = frozenset([GETITEM, TRANSPOSE, ENTRY, STACKED, SHIFTED, REORDERED])
 #: ``a[index] -= v`` for an index that names no entry twice.
 SUBTRACT_AT = Function("subtract_at", _subtract_at)
 
@@ -243,13 +253,17 @@ def freeze(value: Any) -> Any:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Program:
-    """All that a path computes: its inputs, its items, its questions (item, question), its result's leaves."""
+    """All that a path computes: its inputs, its items, its questions (item, question), its result's leaves.
+
+    ``bounded`` are items whose entries have to be small enough for the program to be right.
+    """
 
     items: list[Item]
     inputs: list[Item]
     questions: list[tuple[Item, Question]]
     outs: list[Any]
     simplified: int
+    bounded: tuple[Item, ...] = ()
 
 
 def build(level: CompileLevel, inputs: Sequence[Operation], outs: Sequence[Any], simplify: Simplify) -> Program:

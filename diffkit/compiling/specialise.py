@@ -73,10 +73,12 @@ class Compiled:
         What recording, optimising and compiling have taken so far, f's own first runs included.
     """
 
-    def __init__(self, f: Callable[..., Any], check: bool, limit: int, native: bool = False) -> None:
+    def __init__(self, f: Callable[..., Any], check: bool, limit: int, native: bool = False,
+                 exact: bool = False) -> None:
         functools.update_wrapper(self, f)
         self._f = f
         self._native = native
+        self._exact = exact
         self.compile_seconds = 0.0
         self._check = check
         self._limit = limit
@@ -291,7 +293,7 @@ class Compiled:
             level.refuse("a derivative came out as NaN, which f itself looks into")
             return
         level.questions.sort(key=is_nan_question)
-        made = program_of(recorded, self._native, self._check)
+        made = program_of(recorded, self._native, self._check, self._exact)
         if made.function is None:
             level.refuse(made.reason)
             return
@@ -320,7 +322,8 @@ def _unpack(found: Signature, owner: Compiled) -> Callable[[Any, Any], list[Any]
     return unpack
 
 
-def compile(f: Callable[..., Any], backend: str = "numpy", check: bool = True, limit: int = 200_000) -> Compiled:
+def compile(f: Callable[..., Any], backend: str = "numpy", check: bool = True, limit: int = 200_000,
+            exact: bool = False) -> Compiled:
     """f as NumPy source, recorded once for each signature and path.
 
     Parameters
@@ -335,6 +338,9 @@ def compile(f: Callable[..., Any], backend: str = "numpy", check: bool = True, l
         Compare each program's first result with f's.
     limit : int
         Operations in one recording (each turn of a loop counts), beyond which f itself is called.
+    exact : bool
+        Only what keeps every bit of f's results: no sum in another order, no function of Python's for one of NumPy's.
+        Machine code does not.
 
     Returns
     -------
@@ -345,7 +351,7 @@ def compile(f: Callable[..., Any], backend: str = "numpy", check: bool = True, l
     Raises
     ------
     CompileError
-        (a ValueError) an unknown backend.
+        (a ValueError) an unknown backend, or exact machine code.
     MissingPackageError
         (an ImportError) llvmlite is not installed.
 
@@ -368,5 +374,7 @@ def compile(f: Callable[..., Any], backend: str = "numpy", check: bool = True, l
     if not callable(f):
         raise InputError(f"compile takes a function, not a {type(f).__name__}", "dk.compile(f)(x)")
     if backend == "numba":
+        if exact:
+            raise CompileError("machine code rounds otherwise than NumPy", 'exact=True with backend="numpy"')
         native.engine()
-    return Compiled(f, check, limit, backend == "numba")
+    return Compiled(f, check, limit, backend == "numba", exact)

@@ -16,7 +16,7 @@ import numpy as np
 from diffkit.compiling import numbers
 from diffkit.compiling.naming import NAME, Names
 from diffkit.compiling.plan import Step, is_basic
-from diffkit.compiling.program import ENTRY, Function, Item, is_ufunc_call, plain, ufunc_of
+from diffkit.compiling.program import ENTRY, REORDERED, Function, Item, is_ufunc_call, plain, ufunc_of
 from diffkit.rules.arithmetic import (
     ABSOLUTE,
     ADD,
@@ -76,17 +76,25 @@ class Wording(Names):
         if out is None and ufunc_of(rule) in _COMPARED and any(arg.kind != "weak" for arg in item.args):
             return f"{args[0]} {_COMPARED[ufunc_of(rule)]} {args[1]}"
         if out is not None and is_ufunc_call(item):
-            to = f"out={out}" if rule.fun in _OUT_BY_NAME else out
-            return f"{self.function(rule.fun.__name__, rule.fun)}({', '.join([*args, to])})"
+            return self.called(item, args, out)
         if out is not None and rule is MATMUL:
             return f"{self.function('matmul', np.matmul)}({args[0]}, {args[1]}, {out})"
         if rule is SUM:
             return self._sum(item, args[0], out)
+        if rule is REORDERED:
+            axes = self.literal(tuple(int(axis) for axis in item.params["axes"]))
+            return f"{self.function('reordered', rule.call)}({', '.join([*args, axes, *([out] if out else [])])})"
         if rule in INFIX:
             return INFIX[rule].format(*args)
         special = _SPECIAL.get(rule)
         text = special(self, item, args) if special is not None else None
         return text if text is not None else self._general(item, args)
+
+    def called(self, item: Item, args: list[str], out: str) -> str:
+        """The call of a ufunc that writes its result somewhere."""
+        fun = item.rule.fun
+        to = f"out={out}" if fun in _OUT_BY_NAME else out
+        return f"{self.function(fun.__name__, fun)}({', '.join([*args, to])})"
 
     def _zero_dimensional(self, item: Item, args: list[str]) -> list[str]:
         """Constant numbers beside floating arrays as arrays without dimensions, which NumPy need not convert."""

@@ -20,7 +20,7 @@ ROUNDINGS, MAGNIFIED = 64, 32
 
 
 def differs(function: Callable[..., Any], inputs: list[Any], values: list[Any], structure: tree.Structure,
-            by_numpy: Callable[[], Callable[..., Any]]) -> str:
+            by_numpy: Callable[[], Callable[..., Any]], roundings: float = ROUNDINGS) -> str:
     """Why the program's first result is not the recorded one: "" if it is."""
     try:
         number, result = function(inputs)
@@ -35,17 +35,17 @@ def differs(function: Callable[..., Any], inputs: list[Any], values: list[Any], 
     rooms: list[Any] | None = None
     for i, (a, b) in enumerate(zip(found, values)):
         if not hasattr(b, "dtype") or b.dtype.kind not in "fcbiu":
-            if type(a) is type(b) and (a is b or _are_close(a, b, _room(b, eps))):
+            if type(a) is type(b) and (a is b or _are_close(a, b, roundings * _size(b, eps))):
                 continue
             return f"the machine code's result {a!r} differs from f's {b!r}"
         if type(a) is not type(b) or a.shape != b.shape or a.dtype != b.dtype:
             return f"the machine code's result has shape {np.shape(a)}, f's {b.shape}, or another type"
-        if a.tobytes() == b.tobytes() or _are_close(a, b, _room(b, eps)):
+        if a.tobytes() == b.tobytes() or _are_close(a, b, roundings * _size(b, eps)):
             continue
         if b.dtype.kind in "fc":
             if rooms is None:
                 rooms = _magnified(inputs, values, by_numpy())
-            if _are_close(a, b, np.maximum(_room(b, eps), rooms[i])):
+            if _are_close(a, b, np.maximum(roundings * _size(b, eps), rooms[i])):
                 continue
         return "the machine code's result differs from f's by more than roundings"
     return ""
@@ -58,8 +58,9 @@ def _eps(value: Any) -> float:
     return float(np.finfo(value.dtype).eps) if getattr(value, "dtype", np.dtype(int)).kind in "fc" else 0.0
 
 
-def _room(b: Any, eps: float) -> Any:
-    return ROUNDINGS * eps * np.max(np.abs(b), initial=0, where=np.isfinite(b)) if _eps(b) else 0
+def _size(b: Any, eps: float) -> Any:
+    """A rounding of the largest entry."""
+    return eps * np.max(np.abs(b), initial=0, where=np.isfinite(b)) if _eps(b) else 0
 
 
 def _are_close(a: Any, b: Any, room: Any) -> bool:
