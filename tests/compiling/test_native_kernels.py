@@ -22,6 +22,10 @@ LIMIT = 2.0
 #: Lanes, fused multiply-add, multiplication by a power of two.
 ABILITIES = [*itertools.product((0, 8), (False, engine().has_fma)),
              *[(width, True, True) for width in (8, 16, 32) if engine().has_scale]]
+#: What derivatives need, besides the functions that have a name in NumPy or SciPy.
+WRITTEN = {"sech2": kernels.sech2, "exp(-x^2)": lambda c, x: normal.exp_square(c, x, -1.0),
+           "exp(-x^2/2)": lambda c, x: normal.exp_square(c, x, -0.5),
+           "exp(x^2)": lambda c, x: normal.exp_square(c, x, 1.0)}
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +43,7 @@ def compiled(name, width, has_fma, has_scale=False):
     c.put("%q = getelementptr double, ptr %y, i64 %i")
     c.width = width
     c.put(f"%v = load {c.type('d')}, ptr %p, align 1")
-    result = function(c, name, [Value("%v", "d", width)])
+    result = WRITTEN.get(name, lambda c, x: function(c, name, [x]))(c, Value("%v", "d", width))
     c.put("br label %end")
     c.start("%end")
     c.put(f"store {c.type('d')} {result.text}, ptr %q, align 1")
@@ -120,6 +124,12 @@ CASES = {
     "sin": (mpmath.sin, points(-1e5, 1e5, QUARTERS, np.nextafter(QUARTERS, 1e9), np.array([1e22, -1e300]))),
     "cos": (mpmath.cos, points(-1e5, 1e5, QUARTERS, np.nextafter(QUARTERS, 1e9), np.array([1e22, -1e300]))),
     "tanh": (mpmath.tanh, points(-30, 30, np.linspace(0.6, 0.7, 40))),
+    "sech2": (lambda x: mpmath.sech(x) ** 2, points(-373, 373, np.linspace(1, 4, 60), np.linspace(350, 373, 30))),
+    "expit": (lambda x: 1 / (1 + mpmath.exp(-x)), points(-745, 745, np.linspace(-6, 6, 80))),
+    "log_expit": (lambda x: -mpmath.log1p(mpmath.exp(-x)), points(-1e308, 745, np.linspace(-6, 6, 80))),
+    "exp(-x^2)": (lambda x: mpmath.exp(-x * x), points(-27.3, 27.3, np.linspace(26, 27.3, 20))),
+    "exp(-x^2/2)": (lambda x: mpmath.exp(-x * x / 2), points(-38.6, 38.6, np.linspace(37, 38.6, 20))),
+    "exp(x^2)": (lambda x: mpmath.exp(x * x), points(-26.6, 26.6)),
     "erf": (mpmath.erf, points(-7, 7, np.linspace(0.9, 1.1, 40))),
     "erfc": (mpmath.erfc, points(-7, 27.3, np.linspace(0.4, 0.6, 40), np.linspace(26.5, 27.3, 20))),
     "erfcx": (exact_erfcx, points(-26.62, 1e306, np.linspace(-0.6, 0.6, 60), np.linspace(3, 40, 40),
@@ -137,6 +147,11 @@ SPECIAL = {
     "sin": [(0.0, 0.0), (-0.0, -0.0), (inf, nan), (-inf, nan), (nan, nan), (5e-324, 5e-324)],
     "cos": [(0.0, 1), (-0.0, 1), (inf, nan), (-inf, nan), (nan, nan)],
     "tanh": [(0.0, 0.0), (-0.0, -0.0), (inf, 1), (-inf, -1), (nan, nan), (1e300, 1), (5e-324, 5e-324)],
+    "sech2": [(0.0, 1), (-0.0, 1), (inf, 0), (-inf, 0), (nan, nan), (1e300, 0), (374.0, 0)],
+    "expit": [(0.0, 0.5), (-0.0, 0.5), (inf, 1), (-inf, 0), (nan, nan), (1e300, 1), (-1e300, 0)],
+    "log_expit": [(inf, -0.0), (-inf, -inf), (nan, nan), (1e300, -0.0), (-1e300, -1e300)],
+    "exp(-x^2)": [(0.0, 1), (inf, 0), (-inf, 0), (nan, nan), (1e300, 0), (5e-324, 1)],
+    "exp(x^2)": [(0.0, 1), (inf, inf), (-inf, inf), (nan, nan), (-1e300, inf), (26.7, inf)],
     "erf": [(0.0, 0.0), (-0.0, -0.0), (inf, 1), (-inf, -1), (nan, nan), (1e300, 1), (5e-324, 5e-324)],
     "erfc": [(0.0, 1), (-0.0, 1), (inf, 0), (-inf, 2), (nan, nan), (1e300, 0), (-1e300, 2), (27.3, 0), (5e-324, 1)],
     "erfcx": [(0.0, 1), (-0.0, 1), (inf, 0), (-inf, inf), (nan, nan), (-1e300, inf), (-26.7, inf), (-5e-324, 1)],

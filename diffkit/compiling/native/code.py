@@ -157,30 +157,6 @@ class Code:
         """a b + c, rounded once where the processor can."""
         return self.intrinsic("fma", a, b, c) if self.has_fma else self.add(self.mul(a, b), c)
 
-    def product(self, a: Value, b: Value) -> tuple[Value, Value]:
-        """a b rounded, and what the rounding lost (to its last bits, where there is no fused multiply-add)."""
-        high = self.mul(a, b)
-        if self.has_fma:
-            return high, self.fma(a, b, self.neg(high))
-        (a, a_low), (b, b_low) = self._halves(a), self._halves(b)
-        rest = self.sub(self.mul(a, b), high)
-        rest = self.add(rest, self.add(self.mul(a, b_low), self.mul(a_low, b)))
-        return high, self.add(rest, self.mul(a_low, b_low))
-
-    def product_added(self, a: Value, b: Value, first: Value) -> tuple[Value, Value]:
-        """first + a b, and what the roundings lost, unless a b is much larger than ``first``."""
-        if self.has_fma:
-            total = self.fma(a, b, first)
-            return total, self.fma(a, b, self.sub(first, total))
-        high, low = self.product(a, b)
-        total = self.add(first, high)
-        return total, self.add(low, self.sub(high, self.sub(total, first)))
-
-    def _halves(self, a: Value) -> tuple[Value, Value]:
-        """The upper 26 bits of a number, and the others."""
-        high = self.bits(self.integer("and", self.bits(a), -(1 << 27)))
-        return high, self.sub(a, high)
-
     def scaled(self, a: Value, bits: Value) -> Value | None:
         """a 2^n in one instruction, where the processor has it; n stands in the low 32 bits of ``bits``."""
         if not self.has_scale or not self.width or self.width % 8:

@@ -8,6 +8,7 @@ and put the special values in.  Written for vectors, so a function costs about a
     log, log1p     x = 2^k m with m in (0.70, 1.42); log m from s = (m - 1)/(m + 1)
     sin, cos       x = n pi/2 + r + its rounding; arguments beyond 1e5 go to the C library lane by lane
     tanh           a polynomial below 0.65, 1 - 2/(exp(2x) + 1) above; its derivative sech^2 from the same quotient
+    expit          exp(-|x|)/(1 + exp(-|x|)) or 1/(1 + exp(-|x|)); log_expit from log1p
 
 erf and the normal distribution stand in ``normal``.  None is off by more than 2 units in the last place, which the
 tests hold against mpmath on all scales, denormal and infinite arguments included.  What has no kernel here calls
@@ -19,6 +20,7 @@ from __future__ import annotations
 import math
 
 from diffkit.compiling.native.code import Code, Value
+from diffkit.compiling.native.rounding import difference, product
 
 #: Added and taken off again, it rounds a double to an integer, which stands in the low bits of the sum.
 _MAGIC = 6755399441055744.0  # 1.5 * 2^52
@@ -142,19 +144,12 @@ def _log_edges(c: Code, x: Value, y: Value, zero: Value) -> Value:
     return c.select(c.is_nan(x), x, y)
 
 
-def _two_difference(c: Code, a: Value, b: Value) -> tuple[Value, Value]:
-    """a - b rounded, and what the rounding lost."""
-    d = c.sub(a, b)
-    back = c.sub(a, d)
-    return d, c.add(c.sub(a, c.add(d, back)), c.sub(back, b))
-
-
 def _quarter(c: Code, x: Value) -> tuple[Value, Value, Value]:
     """r + e = x - n pi/2 and the bits of n; each n times a part of pi/2 is exact for |x| below 1e5."""
     n, shifted = _rounded(c, x, 2 / math.pi)
     first, second, third, last = (c.mul(n, c.number(part)) for part in _HALF_PI)
-    r, e = _two_difference(c, c.sub(x, first), second)
-    r, lost = _two_difference(c, r, third)
+    r, e = difference(c, c.sub(x, first), second)
+    r, lost = difference(c, r, third)
     e = c.sub(c.add(e, lost), last)
     sum_ = c.add(r, e)
     return sum_, c.add(c.sub(r, sum_), e), shifted
@@ -190,21 +185,49 @@ def cos(c: Code, x: Value) -> Value:
     return _circle(c, x, 1)
 
 
-def _rest_of_one(c: Code, x: Value) -> Value:
-    """2/(exp(2|x|) + 1), which is 1 - tanh|x|."""
-    size = c.intrinsic("fabs", x)
-    return c.div(c.number(2.0), c.add(exp(c, c.add(size, size)), c.number(1.0)))
+def _over_one_and(c: Code, top: Value, e: Value) -> tuple[Value, Value]:
+    """top/(1 + e) for e from 0 to 1, and what its roundings lost, to a sixteenth."""
+    one = c.number(1.0)
+    whole = c.add(one, e)
+    y = c.div(top, whole)
+    high, low = product(c, y, whole)
+    rest = c.sub(c.sub(c.sub(top, high), low), c.mul(y, c.sub(e, c.sub(whole, one))))
+    return y, c.mul(rest, c.fma(whole, c.number(-8 / 17), c.number(24 / 17)))
+
+
+def _rest_of_two(c: Code, x: Value) -> tuple[Value, Value]:
+    """4 e/(1 + e) with e = exp(-2|x|), which is 2 - 2 tanh|x|; 4 e is a normal number where sech^2 is."""
+    y = c.mul(c.intrinsic("fabs", x), c.number(-2.0))
+    y = c.select(c.compare("<", y, c.number(-748.0)), c.number(-748.0), y)
+    r, p, n, shifted = exp_parts(c, y)
+    four = c.number(4.0)
+    e = scaled(c, c.fma(c.add(r, p), four, four), n, shifted)
+    return _over_one_and(c, e, c.mul(e, c.number(0.25)))
 
 
 def tanh(c: Code, x: Value) -> Value:
     z = c.mul(x, x)
     small = c.fma(c.mul(z, x), c.polynomial(z, _TANH), x)
-    large = c.intrinsic("copysign", c.sub(c.number(1.0), _rest_of_one(c, x)), x)
+    rest, _ = _rest_of_two(c, x)
+    large = c.intrinsic("copysign", c.fma(rest, c.number(-0.5), c.number(1.0)), x)
     y = c.select(c.compare("<", c.intrinsic("fabs", x), c.number(0.65)), small, large)
     return c.select(c.compare("==", x, c.number(0.0)), x, y)
 
 
 def sech2(c: Code, x: Value) -> Value:
-    """1 - tanh^2 = a (2 - a) with a = 1 - tanh|x|: nothing cancels."""
-    a = _rest_of_one(c, x)
-    return c.mul(a, c.sub(c.number(2.0), a))
+    """1 - tanh^2 = 2 a - a^2 with a = 1 - tanh|x|."""
+    rest, lost = _rest_of_two(c, x)
+    a = c.mul(rest, c.number(0.5))
+    return c.add(rest, c.fma(c.neg(a), a, c.mul(lost, c.sub(c.number(1.0), a))))
+
+
+def expit(c: Code, x: Value) -> Value:
+    """e/(1 + e) or 1/(1 + e) with e = exp(-|x|)."""
+    e = exp(c, c.neg(c.intrinsic("fabs", x)))
+    return c.add(*_over_one_and(c, c.select(c.compare(">=", x, c.number(0.0)), c.number(1.0), e), e))
+
+
+def log_expit(c: Code, x: Value) -> Value:
+    """min(x, -0) - log1p(exp(-|x|))."""
+    low = c.select(c.compare(">", x, c.number(0.0)), c.number(-0.0), x)
+    return c.sub(low, log1p(c, exp(c, c.neg(c.intrinsic("fabs", x)))))

@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from diffkit.compiling.native.code import Code, Value
 from diffkit.compiling.native.kernels import exp_parts, log_of, log_parts, power_of_two, scaled
+from diffkit.compiling.native.rounding import product, product_added
 
 #: erf(x)/x - 1.
 _ERF = (0.12837916709551257, -0.37612638903183754, 0.1128379167095512, -0.02686617064512984, 0.0052239776254232985,
@@ -80,7 +81,7 @@ class _Bell(NamedTuple):
 def _bell(c: Code, x: Value, s: float, most: float = 710.0) -> _Bell:
     """For s a power of two, of any sign."""
     size = _at_most(c, c.intrinsic("fabs", x), math.sqrt((most if s > 0 else 746.0) / abs(s)))
-    square, lost = c.product(size, size)
+    square, lost = product(c, size, size)
     return _Bell(size, *exp_parts(c, c.mul(c.number(s), square), c.mul(c.number(s), lost)))
 
 
@@ -99,12 +100,12 @@ def _scaled_tail(c: Code, z: Value, tail: _Tail) -> tuple[Value, Value]:
     one, middle = c.number(1.0), c.number(tail.middle)
     whole = c.add(z, middle)
     part = c.div(one, whole)
-    product, rest = c.product(whole, part)
-    rest = c.add(c.sub(product, one), rest)
+    high, rest = product(c, whole, part)
+    rest = c.add(c.sub(high, one), rest)
     rest = c.fma(c.sub(z, c.sub(whole, middle)), part, rest)  # (z + middle) part - 1, of which the true one is 0
     q = c.fma(c.number(-2 * tail.middle), part, one)
     total, low = _careful(c, q, tail.values)
-    value, lost = c.product(total, part)
+    value, lost = product(c, total, part)
     lost = c.fma(low, part, lost)
     return value, c.sub(lost, c.mul(c.mul(value, rest), c.polynomial(q, tail.slopes)))
 
@@ -112,8 +113,8 @@ def _scaled_tail(c: Code, z: Value, tail: _Tail) -> tuple[Value, Value]:
 def _careful(c: Code, q: Value, values: tuple[float, ...]) -> tuple[Value, Value]:
     """The polynomial and what its last two steps have lost."""
     total = c.fma(c.polynomial(q, values[3:]), q, c.number(values[2]))
-    total, lost = c.product_added(total, q, c.number(values[1]))
-    total, low = c.product_added(total, q, c.number(values[0]))
+    total, lost = product_added(c, total, q, c.number(values[1]))
+    total, low = product_added(c, total, q, c.number(values[0]))
     return total, c.fma(lost, q, low)
 
 
@@ -170,7 +171,7 @@ def log_ndtr(c: Code, x: Value) -> Value:
     zero, one = c.number(0.0), c.number(1.0)
     is_tail = c.compare("<=", x, zero)
     size = c.intrinsic("fabs", x)
-    square, lost = c.product(size, c.mul(size, c.number(0.5)))
+    square, lost = product(c, size, c.mul(size, c.number(0.5)))
     lost = c.select(c.compare("<", square, c.number(math.inf)), lost, zero)
     value, rest = _scaled_tail(c, _at_most(c, c.mul(size, c.number(math.sqrt(0.5))), 1e100), _ERFCX)
     bell, high, low = _unscaled_tail(c, x, -0.5, _MILLS)

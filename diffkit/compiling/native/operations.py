@@ -19,7 +19,7 @@ from collections.abc import Callable
 import numpy as np
 
 from diffkit.compiling.native.code import Code, Value
-from diffkit.compiling.native.kernels import cos, expm1, log, log1p, sech2, sin, tanh
+from diffkit.compiling.native.kernels import cos, expit, expm1, log, log1p, log_expit, sech2, sin, tanh
 from diffkit.compiling.native.kernels import exp as exp_kernel
 from diffkit.compiling.native.normal import erf, erfc, erfcx, exp_square, log_ndtr, ndtr
 from diffkit.compiling.program import Item, plain, ufunc_of
@@ -39,10 +39,11 @@ Kernel = Callable[[Code, Value], Value]
 KERNELS: dict[str, tuple[Kernel, float]] = {
     "exp": (exp_kernel, math.inf), "expm1": (expm1, math.inf), "log": (log, math.inf), "log1p": (log1p, math.inf),
     "sin": (sin, 1e5), "cos": (cos, 1e5), "tanh": (tanh, math.inf), "erf": (erf, math.inf), "erfc": (erfc, math.inf),
-    "erfcx": (erfcx, math.inf), "ndtr": (ndtr, math.inf), "log_ndtr": (log_ndtr, math.inf)}
+    "erfcx": (erfcx, math.inf), "ndtr": (ndtr, math.inf), "log_ndtr": (log_ndtr, math.inf),
+    "expit": (expit, math.inf), "log_expit": (log_expit, math.inf)}
 _TAILS = ("erfc", "erfcx", "ndtr", "log_ndtr")
 #: What is a kernel for plain numbers too: it shares work with its derivative, or has no good one in the C library.
-_ALWAYS = ("exp", "expm1", "tanh", *_TAILS)
+_ALWAYS = ("exp", "expm1", "tanh", "expit", "log_expit", *_TAILS)
 
 
 def library_addresses() -> dict[str, int]:
@@ -197,8 +198,8 @@ def _sign(c: Code, a: Value) -> Value:
     return c.select(c.is_nan(a), a, y)
 
 
-def _sech2(c: Code, x: Value) -> Value:
-    return c.convert(sech2(c, c.convert(x, "d")), x.kind)
+def _in_doubles(kernel: Kernel) -> Callable[[Code, Value], Value]:
+    return lambda c, x: c.convert(kernel(c, c.convert(x, "d")), x.kind)
 
 
 def _exp_square(item: Item) -> Write | None:
@@ -209,16 +210,6 @@ def _exp_square(item: Item) -> Write | None:
         return None
     own = kind_of(item)
     return lambda c, args: c.convert(exp_square(c, c.convert(args[0], "d"), float(s)), own)
-
-
-def _logistic(c: Code, x: Value) -> Value:
-    """As the table's row: nothing overflows."""
-    kind, x = x.kind, c.convert(x, "d")
-    minus = c.neg(c.intrinsic("fabs", x))
-    small = exp_kernel(c, minus)
-    one = c.number(1.0)
-    top = c.select(c.compare(">=", x, c.number(0.0)), one, small)
-    return c.convert(c.div(top, c.add(one, small)), kind)
 
 
 def _compare(sign: str) -> Callable[..., Value]:
@@ -245,7 +236,8 @@ _SIMPLE: dict[str, Callable[..., Value]] = {
     "floor": _intrinsic("floor"), "ceil": _intrinsic("ceil"), "trunc": _intrinsic("trunc"),
     "rint": _intrinsic("rint"),
     "copysign": lambda c, a, b: c.intrinsic("copysign", a, b),
-    "maximum": maximum, "minimum": minimum, "sign": _sign, "sech2": _sech2, "logistic": _logistic,
+    "maximum": maximum, "minimum": minimum, "sign": _sign,
+    "sech2": _in_doubles(sech2), "logistic": _in_doubles(expit),
     "less": _compare("<"), "less_equal": _compare("<="), "greater": _compare(">"), "greater_equal": _compare(">="),
     "equal": _compare("=="), "not_equal": _compare("!="),
     "isnan": lambda c, a: c.is_nan(a),
