@@ -1,7 +1,8 @@
 """What pytest loads at start where diffkit is installed: one option and two fixtures, nothing heavy.
 
 Importing it imports neither NumPy nor any other module of the package (``import diffkit`` is
-lazy); that happens when a test asks for a fixture, or when ``--gradients`` is given.
+lazy); that happens when a test asks for a fixture, or when ``--gradients`` is given.  The fixtures hold nothing, so
+they are made once a session, and Hypothesis has nothing against them under ``@given``.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Collector(config), "diffkit-gradients")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def check_gradients() -> Callable[..., Any]:
     """diffkit.testing.check_gradients: raises with the report when a gradient is wrong."""
     from diffkit.testing import check_gradients
     return check_gradients
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def assert_gradients_agree() -> Callable[..., Any]:
     """diffkit.testing.assert_gradients_agree: compare, raising with the report."""
     from diffkit.testing import assert_gradients_agree

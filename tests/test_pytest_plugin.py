@@ -122,6 +122,20 @@ def test_of_a_property_the_smallest_failure_stands_on_the_page(pytester):
     assert len(loop) == 2 and all("::test_a_loop" in one and "examples" not in one for one in loop)
 
 
+def test_fixtures_may_be_used_under_given(pytester):
+    """Hypothesis refuses fixtures that are made anew for each test: it runs one test many times."""
+    suite(pytester, """
+from hypothesis import given, settings, strategies as st
+
+@settings(derandomize=True, database=None, deadline=None, max_examples=3)
+@given(x=st.floats(0.5, 2.0))
+def test_log(check_gradients, assert_gradients_agree, x):
+    check_gradients(np.log, x, order=1)
+    assert_gradients_agree(np.log, x, methods=("reverse", "central"))
+""")
+    pytester.runpytest(*PLUGIN).assert_outcomes(passed=1)
+
+
 def test_an_empty_run_writes_an_empty_page(pytester):
     suite(pytester, "def test_nothing():\n    pass\n")
     pytester.runpytest(*PLUGIN, "--gradients=report.html").assert_outcomes(passed=1)

@@ -95,6 +95,23 @@ def test_arguments_of_what_has_no_domain_are_refused(what):
         arguments(what)
 
 
+@pytest.mark.parametrize("ask, said", [
+    (lambda: numbers("positive"), "domain='positive' is no domain"),
+    (lambda: arrays((2,), np.log), "is no domain"),
+    (lambda: arrays(dtype=int), "is no real floating type"),
+    (lambda: numbers(dtype="floot"), "is no real floating type"),
+    (lambda: numbers(dtype=complex), "the parts: two arrays"),
+    (lambda: programs(names=["sinn"]), "no smooth operation 'sinn'"),
+    (lambda: programs(names=["absolute"]), "kinks=True"),
+    (lambda: programs(names=[]), "no operation is left"),
+])
+def test_what_cannot_be_drawn_is_refused_where_it_is_asked(ask, said):
+    """Not when the first example is drawn, by an error from inside Hypothesis."""
+    with pytest.raises(InputError) as caught:
+        ask()
+    assert said in str(caught.value)
+
+
 def test_an_impossible_domain_is_refused():
     with pytest.raises(InputError, match="no number lies in"):
         numbers(UNIT, margin=2.0)

@@ -10,6 +10,7 @@ operation and one number.  A new elementwise row in the table is drawn here by i
 
 from __future__ import annotations
 
+import difflib
 import functools
 import math
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from typing import Any
 import hypothesis.strategies as st
 import numpy as np
 
+from diffkit.errors import InputError
 from diffkit.rules import TABLE
 from diffkit.rules.domains import Domain
 from diffkit.rules.kinds import Elementwise
@@ -91,9 +93,8 @@ _REDUCTIONS = (
 _TANH = Operation("tanh", 1, np.tanh, "np.tanh({0})")
 
 
-@st.composite
-def programs(draw: st.DrawFn, *, max_steps: int = 5, max_size: int = 3, kinks: bool = False,
-             names: Sequence[str] | None = None) -> Program:
+def programs(*, max_steps: int = 5, max_size: int = 3, kinks: bool = False,
+             names: Sequence[str] | None = None) -> st.SearchStrategy[Program]:
     """Random differentiable programs with a point each.
 
     Parameters
@@ -111,6 +112,11 @@ def programs(draw: st.DrawFn, *, max_steps: int = 5, max_size: int = 3, kinks: b
     -------
     SearchStrategy of Program
 
+    Raises
+    ------
+    InputError
+        When there is no operation of a name.
+
     Examples
     --------
     >>> from hypothesis import find, settings
@@ -118,9 +124,27 @@ def programs(draw: st.DrawFn, *, max_steps: int = 5, max_size: int = 3, kinks: b
     ...      lambda p: "np.sqrt" in p.source and p.point[0] > 1.5, settings=settings(database=None, derandomize=True))
     Program(lambda x: np.sum(np.sqrt((0.5 + x**2))), point=array([2.]))
     """
+    pool = operations(kinks) if names is None else _named(names, kinks)
+    return _programs(max_steps, max_size, pool)
+
+
+def _named(names: Sequence[str], kinks: bool) -> tuple[Operation, ...]:
+    """The operations of these names, in the order of the pool; raises InputError for a name that none has."""
     pool = operations(kinks)
-    if names is not None:
-        pool = tuple(operation for operation in pool if operation.name in names)
+    known = [operation.name for operation in pool]
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known)
+            raise InputError(f"there is no{'' if kinks else ' smooth'} operation {name!r}",
+                             ", ".join(near) or "one of diffkit.strategies.drawn_programs.operations()",
+                             "an operation with kinks, which kinks=True lets in")
+    if not names:
+        raise InputError("names is empty: no operation is left", 'names=["sin", "multiply"], or None for all')
+    return tuple(operation for operation in pool if operation.name in names)
+
+
+@st.composite
+def _programs(draw: st.DrawFn, max_steps: int, max_size: int, pool: tuple[Operation, ...]) -> Program:
     size = draw(st.integers(1, max_size))
     # Around 1, not 0: a program shrinks best where most derivatives are not 0.
     point = 1.0 + np.array(draw(st.lists(st.floats(-3.0, 1.0, width=32), min_size=size, max_size=size)))

@@ -48,14 +48,22 @@ def numbers(domain: Domain = REAL, *, dtype: Any = np.float64, largest: float = 
     SearchStrategy of floats
         It shrinks towards small integers.
 
+    Raises
+    ------
+    InputError
+        For what is no domain, no real floating type, or a domain without numbers.
+
     >>> from diffkit.rules.domains import POSITIVE
     >>> x = numbers(POSITIVE).example()  # doctest: +SKIP
     """
+    if not isinstance(domain, Domain):
+        raise InputError(f"domain={domain!r} is no domain", "one of diffkit.rules.domains, as POSITIVE or above(-1); "
+                                                            "arguments(np.log) has those of a function")
+    kind = _floating(dtype)
     low = domain.low + margin if math.isfinite(domain.low) else -largest
     high = domain.high - margin if math.isfinite(domain.high) else largest
     if not low <= high:
         raise InputError(f"no number lies in {domain} with margin={margin} and largest={largest}", "a smaller margin")
-    kind = np.dtype(dtype)
     low, high = _inward(low, kind, high), _inward(high, kind, low)
     points = [float(p) for p in domain.avoid if not isinstance(p, tuple)]
 
@@ -70,6 +78,18 @@ def numbers(domain: Domain = REAL, *, dtype: Any = np.float64, largest: float = 
     if zeros and (kinks or (low <= 0 <= high and far(0.0))):
         choices.append(st.sampled_from([0.0, -0.0]))
     return choices[0] if len(choices) == 1 else st.one_of(*choices)
+
+
+def _floating(dtype: Any) -> Any:
+    """A real floating type; InputError for any other."""
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        kind = np.dtype(object)
+    if kind.kind != "f" or kind.itemsize > 8:
+        raise InputError(f"dtype={dtype!r} is no real floating type that is drawn",
+                         "np.float64, np.float32, np.float16; of complex numbers the parts: two arrays")
+    return kind
 
 
 def _inward(bound: float, kind: np.dtype[Any], towards: float) -> float:
@@ -107,10 +127,8 @@ def dtypes(*, half: bool = False) -> st.SearchStrategy[Any]:
     return st.sampled_from([np.dtype(np.float64), np.dtype(np.float32), *([np.dtype(np.float16)] if half else [])])
 
 
-@st.composite
-def arrays(draw: st.DrawFn, shape: Any = None, domain: Domain = REAL, *, dtype: Any = np.float64,
-           largest: float = 100.0, margin: float = 0.05, kinks: bool = False, zeros: bool = False,
-           ties: bool = False) -> Any:
+def arrays(shape: Any = None, domain: Domain = REAL, *, dtype: Any = np.float64, largest: float = 100.0,
+           margin: float = 0.05, kinks: bool = False, zeros: bool = False, ties: bool = False) -> Strategy:
     """Arrays of :func:`numbers`.
 
     Parameters
@@ -127,10 +145,23 @@ def arrays(draw: st.DrawFn, shape: Any = None, domain: Domain = REAL, *, dtype: 
     Returns
     -------
     SearchStrategy of ndarray
+
+    Raises
+    ------
+    InputError
+        As :func:`numbers`.
     """
-    found = draw(shape) if isinstance(shape, st.SearchStrategy) else draw(shapes()) if shape is None else shape
+    # Here, so that the line that is wrong is the one that is named, not the draw of an example.
+    options: dict[str, Any] = {"domain": domain, "largest": largest, "margin": margin, "kinks": kinks, "zeros": zeros}
+    numbers(dtype=np.float64 if isinstance(dtype, st.SearchStrategy) else dtype, **options)
+    return _arrays(shapes() if shape is None else shape, dtype, ties, options)
+
+
+@st.composite
+def _arrays(draw: st.DrawFn, shape: Any, dtype: Any, ties: bool, options: dict[str, Any]) -> Any:
+    found = draw(shape) if isinstance(shape, st.SearchStrategy) else shape
     kind = np.dtype(draw(dtype) if isinstance(dtype, st.SearchStrategy) else dtype)
-    elements = numbers(domain, dtype=kind, largest=largest, margin=margin, kinks=kinks, zeros=zeros)
+    elements = numbers(dtype=kind, **options)
     if ties:
         size = int(np.prod(found))
         elements = st.sampled_from(draw(st.lists(elements, min_size=1, max_size=max(size // 2, 1))))
