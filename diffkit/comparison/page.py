@@ -13,7 +13,7 @@ from html import escape
 
 from diffkit.comparison import figures, graph_drawing
 from diffkit.comparison.evidence import Evidence
-from diffkit.comparison.report import HEADINGS, asides, cells, label, remarks, sized
+from diffkit.comparison.report import HEADINGS, asides, label, remarks, sized, table_cells
 from diffkit.comparison.result import Comparison, Row
 from diffkit.comparison.style import PAGE_STYLE, STYLE
 
@@ -69,8 +69,8 @@ def _table(comparison: Comparison) -> Iterable[str]:
         tip = f' title="{escape(_TIPS[heading])}"' if heading in _TIPS else ""
         yield f"<th{tip}>{escape(heading)}</th>"
     yield "</tr></thead><tbody>"
-    for row in comparison.rows:
-        yield _row(row)
+    for row, cells in zip(comparison.rows, table_cells(comparison)):
+        yield _row(row, cells)
     yield "</tbody></table></div>"
     said = asides(comparison)
     if said:
@@ -79,9 +79,9 @@ def _table(comparison: Comparison) -> Iterable[str]:
         yield "</dl>"
 
 
-def _row(row: Row) -> str:
+def _row(row: Row, cells: tuple[str, ...]) -> str:
     tone = {"ok": "", "wrong": " bad"}.get(row.status, " idle")
-    texts = [escape(cell) for cell in cells(row)]
+    texts = [escape(cell) for cell in cells]
     texts[0] = f"<span>{texts[0]}</span>"
     if row.digits is not None:
         few = "few" if row.digits < 6 else ""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diffkit import tree
+from diffkit.comparison.aligning import aligned
 from diffkit.comparison.problem import Problem
 from diffkit.comparison.result import Comparison, Row
 
@@ -77,9 +78,15 @@ def _listed(array: Any) -> str:
     return f"[{', '.join(_listed(item) if np.ndim(item) else shown(item) for item in array)}]"
 
 
-def cells(row: Row) -> tuple[str, ...]:
+def table_cells(comparison: Comparison) -> list[tuple[str, ...]]:
+    """All rows of the table as text, in the order of HEADINGS, decimal points below each other."""
+    derivatives = aligned([row.abridged or row.status for row in comparison.rows])
+    return [cells(row, derivative) for row, derivative in zip(comparison.rows, derivatives)]
+
+
+def cells(row: Row, derivative: str = "") -> tuple[str, ...]:
     """One row of the table as text, in the order of HEADINGS."""
-    value = row.abridged or row.status
+    value = derivative or row.abridged or row.status
     if row.status == "wrong":
         value += "  ✗"
     return (row.method, value, "" if row.digits is None else f"{row.digits:.1f}",
@@ -139,8 +146,8 @@ def table(comparison: Comparison) -> Table:
         drawn.add_column(heading, justify="left" if heading in ("method", "derivative") else "right",
                          overflow="fold", no_wrap=heading == "method")
     styles = {"ok": "", "wrong": "red"}
-    for row in comparison.rows:
-        drawn.add_row(*(Text(cell) for cell in cells(row)), style=styles.get(row.status, "dim"))
+    for row, texts in zip(comparison.rows, table_cells(comparison)):
+        drawn.add_row(*map(Text, texts), style=styles.get(row.status, "dim"))
     return drawn
 
 

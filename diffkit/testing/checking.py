@@ -165,7 +165,7 @@ def _settle(report: Report, strict: bool) -> Report:
     if report.agree is False or (report.agree is None and strict):
         raise GradientMismatchError(str(report))
     if report.agree is None:
-        warnings.warn(f"{report.title}: {report.verdict}\n{report}", GradientWarning, stacklevel=3)
+        warnings.warn(str(report), GradientWarning, stacklevel=3)
     return report
 
 
@@ -317,7 +317,7 @@ def _results(function: Callee, flat: Flat, seed: int) -> list[Property]:
             continue
         gap = max((float(np.max(np.abs(a - b), initial=0.0)) for a, b in zip(values, flat.outs)), default=0.0)
         size = max((float(np.max(np.abs(b), initial=0.0)) for b in flat.outs), default=0.0)
-        found.append(Property(f"{name}: the rule's result is {function.name}'s",
+        found.append(Property(f"{name}: the rule's result is the function's",
                               bool(gap <= 16 * flat.epsilon * size),
                               gap, 16 * flat.epsilon * size, f"size {size:.6g}"))
     return found

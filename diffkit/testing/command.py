@@ -136,9 +136,12 @@ def _ask(name: str, function: Any, check: Check, order: int | None, strict: bool
 
 def _say(outcome: Outcome) -> None:
     word = {True: "right", False: "WRONG", None: "open "}[outcome.agree]
-    print(f"{word}  {outcome.name}: {outcome.verdict}")
+    said = outcome.verdict.removeprefix("right: ").removeprefix("wrong: ").removeprefix("can't be said: ")
+    print(f"{word}  {outcome.name}: {said}")
     if outcome.agree is not True:
-        print("\n".join("       " + line for line in outcome.report.splitlines()))
+        lines = outcome.report.splitlines()
+        # The report opens with the verdict, which has been said.
+        print("\n".join("       " + line for line in (lines[1:] if lines[0].endswith(outcome.verdict) else lines)))
 
 
 def as_json(outcomes: Sequence[Outcome]) -> str:

@@ -275,11 +275,10 @@ def taylor(flat: Flat, order: int, modes: Sequence[str], seed: int) -> Property 
             slopes = _slopes(line, terms, 32 * flat.epsilon)
     except DiffkitError as error:
         return Property(TAYLOR, None, np.nan, np.nan, str(error.what).splitlines()[0])
-    words = ["exact" if s is None else f"{s:.2f}" for s in slopes]
     fit = all(s is None or s > k + 0.8 for k, s in enumerate(slopes))
-    wanted = ", ".join(str(k + 1) for k in range(len(slopes)))
-    return Property(TAYLOR, fit or None, np.nan, np.nan,
-                    f"slopes {', '.join(words)} (expected {wanted})")
+    said = ", ".join(f"{'exact' if s is None else f'slope {s:.2f}'} after {name} ({k} expected)"
+                     for k, (s, name) in enumerate(zip(slopes, ("f", "its gradient", "its Hessian")), 1))
+    return Property(TAYLOR, fit or None, np.nan, np.nan, said)
 
 
 def _along(f: Callable[[Any], Any], mode: str) -> Callable[[Any], Any]:

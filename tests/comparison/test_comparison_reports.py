@@ -168,3 +168,13 @@ def test_long_points_and_values_are_abridged():
     many = {f"layer{i}": np.ones(8) for i in range(9)}
     comparison = dk.compare(lambda p: sum(np.sum(v) for v in p.values()), many, methods=("reverse",), referee=False)
     assert "(9 arrays)" in str(comparison).splitlines()[0]
+
+
+def test_digits_stand_below_each_other():
+    """A sign, or a digit before the point, is seen at once."""
+    result = dk.compare(lambda x: np.sum(x**3), np.array([0.5, 2.0]),
+                        methods=("reverse", lambda x: -3 * x**2, lambda x: 30 * x**2))
+    drawn = [re.search(r"\[.*\]", line)[0] for line in result.table.splitlines() if "[" in line]
+    assert drawn == ["[ 0.75,  12]", "[-0.75, -12]", "[ 7.5,  120]", "[ 0.75,  12]", "[ 0.75,  12]"]
+    assert "[0.75, 12]" in result.to_markdown() and result.row("reverse").abridged == "[0.75, 12]"
+    assert result.to_html().count("[ 0.75,  12]") == 3
