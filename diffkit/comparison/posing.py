@@ -21,6 +21,7 @@ from diffkit.comparison.allowance import Allowance, of
 from diffkit.comparison.copies import copied, same
 from diffkit.comparison.guard import Overtime, Watch, patience
 from diffkit.comparison.problem import Function, Problem
+from diffkit.comparison.progress import waiting
 from diffkit.errors import InputError
 
 #: A problem that can't be compared is refused by one of these words.
@@ -43,7 +44,8 @@ def pose(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Ar
     given, options = copied(args), copied(kwargs)
     start = time.perf_counter()
     try:
-        with Watch(math.inf, allowance.left()):
+        with waiting(f"the first call of f takes its time; it is waited for {of(allowance.seconds)}"), \
+                Watch(math.inf, allowance.left()):
             value = f(*given, **options)
     except Overtime:
         why = (f"f did not return within {of(allowance.seconds)}: does a loop of it never end? If it takes that "

@@ -2,7 +2,9 @@
 
 import contextlib
 import dataclasses
+import io
 import signal
+import sys
 import threading
 import time
 
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 import diffkit as dk
-from diffkit.comparison import affording, waking
+from diffkit.comparison import affording, progress, waking
 from diffkit.comparison.allowance import Allowance
 from diffkit.comparison.guard import Overtime, Watch
 from diffkit.comparison.methods import resolve
@@ -199,3 +201,27 @@ def test_a_programs_own_handler_is_left_alone():
         assert signal.getsignal(signal.SIGURG) is mine and not heard
     finally:
         signal.signal(signal.SIGURG, before)
+
+
+# --- what is told meanwhile ----------------------------------------------------------------------------------
+class Terminal(io.StringIO):
+    """A stderr that somebody looks at."""
+
+    def isatty(self):
+        return True
+
+
+def test_a_long_first_call_and_long_work_are_told_on_a_terminal(monkeypatch):
+    monkeypatch.setattr(progress, "_NOTEWORTHY", 0.02)
+    monkeypatch.setattr("sys.stderr", Terminal())
+    dk.compare(Slow(0.04), PAIR, methods=("reverse", "central"), referee=False)
+    told = sys.stderr.getvalue()
+    first, rest = told.split("\x1b[2K\r", 1)  # the line is taken away again
+    assert first == "the first call of f takes its time; it is waited for 60 s\r"
+    assert "slow: 2 methods, about" in rest and "2/2" in rest
+
+
+def test_nothing_is_told_into_a_pipe(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "_NOTEWORTHY", 0.0)
+    dk.compare(cubes, PAIR, methods=("reverse", "central"), referee=False)
+    assert capsys.readouterr().err == ""
