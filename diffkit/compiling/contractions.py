@@ -9,8 +9,9 @@ so that several sums share theirs: of a Gaussian's density and its derivatives t
 
 Only the order of multiplications and additions changes, so results differ by roundings; but factors that were
 small and large in turn may now under- or overflow.  So the program asks for the size of what the factors are
-made of (``bounded``), and where a number is larger than 1e15 the program without this pass runs.  At most 8
-factors of that size are multiplied: nothing overflows, and what underflows is below 5e-324 * 1e120.
+made of (``bounded``), and where an entry is larger than 1e15 the program without this pass runs.  At most 8
+factors of that size are multiplied, and a number of at most 1e6: nothing overflows, and what underflows is below
+1e-180.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from diffkit.rules.kinds import TABLE
 from diffkit.rules.reductions import SUM
 from diffkit.rules.shapes import RESHAPE, TRANSPOSE
 
-#: Entries that are worth the trouble, the most factors, and how large the numbers may be.
-LARGE, MOST_FACTORS = 4096, 8
+#: Entries that are worth the trouble, the most factors, and the largest number among them.
+LARGE, MOST_FACTORS, LARGEST = 4096, 8, 1e6
 _FLOAT = np.dtype(np.float64)
 
 Make = Callable[[Item, Any, list[Item], dict[str, Any]], Item]
@@ -117,7 +118,7 @@ def _parts(item: Item, inner: set[int]) -> Sum | None:
         if len(factors) > MOST_FACTORS:
             return None
     bases: list[Item] = []
-    if not 1 / BOUND <= abs(coefficient) <= BOUND or not all(_bounded(one, a.value.size, bases) for one in factors):
+    if not 0 < abs(coefficient) <= LARGEST or not all(_bounded(one, a.value.size, bases) for one in factors):
         return None
     ndim = len(a.shape)
     gone = strides.axes_of(item.params.get("axis"), ndim)

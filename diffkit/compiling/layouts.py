@@ -33,6 +33,8 @@ from diffkit.rules.shapes import RESHAPE
 
 #: What has to be saved: nanoseconds, and the part of the estimate that may remain.
 WORTH, REMAINING = 20_000.0, 0.8
+#: A copy has to make the rest cheaper than this part.
+CHEAPER = 0.95
 #: Programs and candidates that are looked at, and copies that are made.
 MOST_OPERATIONS, MOST_CANDIDATES, MOST_COPIES = 2000, 12, 3
 
@@ -61,12 +63,12 @@ def rearranged(program: Program, stand_ins: StandIns) -> Program:
 def _with_copies(plain: Arrangement) -> Arrangement:
     """The cheapest of the arrangements with up to three copies."""
     best = plain
-    hopeful = plain.entered >= max(WORTH, (1 - REMAINING) * plain.cost)
+    hopeful = plain.entered >= max(WORTH, (1 - CHEAPER) * plain.cost)
     candidates = _candidates(plain.needed) if hopeful else []
     for _ in range(MOST_COPIES):
         tried = [(best.also(number, axes), (number, axes))
                  for number, axes in candidates if number not in best.orders]
-        better = [pair for pair in tried if pair[0].cost < 0.95 * best.cost]
+        better = [pair for pair in tried if pair[0].cost < CHEAPER * best.cost]
         if not better:
             break
         best = min(better, key=lambda pair: pair[0].cost)[0]
