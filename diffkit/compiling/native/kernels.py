@@ -102,15 +102,16 @@ def log_parts(c: Code, x: Value) -> tuple[Value, Value]:
     return k, c.bits(c.integer("sub", bits, whole))
 
 
-def log_of(c: Code, f: Value, k: Value, correction: Value | None) -> Value:
-    """k log 2 + log(1 + f), with a last correction to the low part."""
+def log_of(c: Code, f: Value, k: Value, correction: Value | None, taken: Value | None = None) -> Value:
+    """k log 2 + log(1 + f), with a last correction to the low part, less what is taken off."""
     s = c.div(f, c.add(f, c.number(2.0)))
     z = c.mul(s, s)
     half = c.mul(c.mul(f, f), c.number(0.5))
     tail = c.mul(s, c.fma(z, c.polynomial(z, _LOG), half))
     low = c.mul(k, c.number(_LN2_LOW))
     tail = c.add(tail, low if correction is None else c.add(low, correction))
-    return c.fma(k, c.number(_LN2_HIGH), c.sub(f, c.sub(half, tail)))
+    whole = c.sub(f, c.sub(half, tail))
+    return c.fma(k, c.number(_LN2_HIGH), whole if taken is None else c.sub(whole, taken))
 
 
 def log(c: Code, x: Value) -> Value:

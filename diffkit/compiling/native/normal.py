@@ -187,5 +187,5 @@ def log_ndtr(c: Code, x: Value) -> Value:
     lost_of_a = c.select(is_tail, rest, c.select(is_small, c.neg(low), lost_of_most))
     correction = c.sub(c.div(lost_of_a, a), c.select(is_tail, lost, zero))
     k = c.sub(k, c.select(is_tail, one, zero))
-    y = c.sub(log_of(c, f, k, correction), c.select(is_tail, square, zero))
+    y = log_of(c, f, k, correction, c.select(is_tail, square, zero))
     return c.neg(c.intrinsic("fabs", y))  # -0 where nothing is left of the tail
