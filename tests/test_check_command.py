@@ -148,3 +148,9 @@ def test_a_function_that_exits_is_open_and_the_others_have_their_turn(check):
 def test_a_syntax_error_is_shown_where_it_is(check):
     code, _, err = check("def f(x: return\n")
     assert code == 2 and "model_under_check.py:1" in err and "frozen" not in err
+
+
+def test_a_budget_ends_what_never_returns(check):
+    code, out, *_ = check(HEAD + "import time\n\n@checked(at=1.0)\ndef endless(x):\n    time.sleep(1000)\n",
+                          "--budget", "0.2", name="endless_model.py")
+    assert code == 2 and "f did not return within 0.2 s" in out

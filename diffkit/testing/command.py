@@ -59,6 +59,8 @@ def add_parser(commands: Any) -> None:
                                  formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("targets", nargs="+", metavar="FILE[:FUNCTION]", help="file.py, a module, or one function")
     parser.add_argument("--order", type=int, choices=(1, 2, 3), help="highest order (default: the mark's, else 2)")
+    parser.add_argument("--budget", type=float, default=60.0, metavar="S",
+                        help="seconds for each function at each point (default: 60)")
     parser.add_argument("--strict", action="store_true", help="count what can't be said as wrong")
     parser.add_argument("--json", metavar="FILE", help="write all reports as JSON ('-': to stdout, alone)")
     parser.add_argument("--junit", metavar="FILE", help="write the outcomes as JUnit XML ('-': to stdout, alone)")
@@ -80,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
                 raise TargetError(f"{target}: no function is marked for checking; put "
                                   "@dk.testing.checked(at=(its arguments)) above one")
             for name, function, check in marked:
-                outcome = _ask(name, function, check, options.order, options.strict, bool(options.html))
+                outcome = _ask(name, function, check, options)
                 outcomes.append(outcome)
                 if not alone and (outcome.agree is not True or not options.quiet):
                     _say(outcome)
@@ -118,20 +120,20 @@ def _marked(target: str) -> Iterator[tuple[str, Any, Check]]:
             yield f"{place}:{key}" + (f" #{number}" if len(checks) > 1 else ""), value, check
 
 
-def _ask(name: str, function: Any, check: Check, order: int | None, strict: bool, drawn: bool) -> Outcome:
+def _ask(name: str, function: Any, check: Check, options: argparse.Namespace) -> Outcome:
     from diffkit.targets import where
 
     start = time.perf_counter()
     try:
-        report = examine(function, check.arguments, order or check.order, ("forward", "reverse"), check.methods,
-                         check.argnums, {}, 0)
+        report = examine(function, check.arguments, options.order or check.order, ("forward", "reverse"),
+                         check.methods, check.argnums, {}, 0, options.budget)
     except (Exception, SystemExit) as error:  # f raised: an outcome, and the other functions still have their turn
         said = f"{type(error).__name__}: {error}"
-        return Outcome(name, False if strict else None, f"raised {said.splitlines()[0]}", said + where(error),
+        return Outcome(name, False if options.strict else None, f"raised {said.splitlines()[0]}", said + where(error),
                        time.perf_counter() - start)
-    agree = False if strict and report.agree is None else report.agree
+    agree = False if options.strict and report.agree is None else report.agree
     return Outcome(name, agree, report.verdict, str(report), time.perf_counter() - start,
-                   json.loads(report.to_json()), report.section() if drawn else "")
+                   json.loads(report.to_json()), report.section() if options.html else "")
 
 
 def _say(outcome: Outcome) -> None:
