@@ -86,15 +86,17 @@ def program_of(recorded: Recorded, is_native: bool, is_checked: bool, is_exact: 
     return Made(function, emitter.source, aside)
 
 
-def _machine_code(recorded: Recorded, is_checked: bool) -> Made:
+def _machine_code(recorded: Recorded, is_checked: bool, fuses: bool = True) -> Made:
     try:
         program = build(recorded.level, recorded.marks, recorded.results, native.lower)
-        emitter: Emitter = native.NativeEmitter(program, recorded.structure)
+        emitter = native.NativeEmitter(program, recorded.structure, fuses)
         function = _function_of(emitter)
         reason = native.differs(function, recorded.inputs, recorded.values, recorded.structure,
                                 lambda: _numpy_source(recorded, has_floats=False)[1]) if is_checked else ""
     except Refused as refused:
         return Made(None, reason=str(refused))
+    if reason and emitter.fusible.products:
+        return _machine_code(recorded, is_checked, fuses=False)
     return Made(function, emitter.source, reason)
 
 

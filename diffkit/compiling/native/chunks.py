@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, TypeVar
 
+from diffkit.compiling.native.fusing import Fusible
 from diffkit.compiling.native.layout import Layout
 from diffkit.compiling.native.operations import kind_of
 from diffkit.compiling.native.stages import Job
@@ -105,7 +106,7 @@ def repeating(jobs: list[Part], names: list[int]) -> list[list[Part]]:
     return parts
 
 
-def connect(chunks: list[Chunk], wanted: set[int]) -> None:
+def connect(chunks: list[Chunk], wanted: set[int], fusible: Fusible) -> None:
     """Find what each chunk takes from outside and what it gives (``wanted``: numbers that others use)."""
     maker = {job.item.number: chunk for chunk in chunks for job in chunk.jobs}
     given: dict[int, dict[int, Item]] = {}
@@ -120,16 +121,16 @@ def connect(chunks: list[Chunk], wanted: set[int]) -> None:
     for chunk in chunks:
         chunk.given = list(given[id(chunk)].values())
         chunk.found = [job.item for job in chunk.jobs if job.item.number in used]
-        chunk.key = _key(chunk)
+        chunk.key = _key(chunk, fusible)
 
 
-def _key(chunk: Chunk) -> Any:
+def _key(chunk: Chunk, fusible: Fusible) -> Any:
     """Equal for chunks that are one function."""
     names: dict[int, Any] = {item.number: (i, kind_of(item), item.kind) for i, item in enumerate(chunk.given)}
     parts = []
     for i, job in enumerate(chunk.jobs):
         item = job.item
         args = tuple(freeze(arg.value) if arg.source == "constant" else names[arg.number] for arg in item.args)
-        parts.append((item.rule.name, freeze(item.params), kind_of(item), item.kind, args))
+        parts.append((item.rule.name, freeze(item.params), kind_of(item), item.kind, args, fusible.key(item.number)))
         names[item.number] = -1 - i
     return tuple(parts), tuple(names[item.number] for item in chunk.found)

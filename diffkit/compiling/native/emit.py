@@ -25,6 +25,7 @@ from diffkit import tree
 from diffkit.compiling.emit import Emitter
 from diffkit.compiling.native.calls import routine_of
 from diffkit.compiling.native.chunks import WHOLE, Chunk, connect, cut, split
+from diffkit.compiling.native.fusing import Fusible, fusible
 from diffkit.compiling.native.layout import Layout
 from diffkit.compiling.native.machine import engine
 from diffkit.compiling.native.pieces import Assembly
@@ -58,8 +59,9 @@ class Native:
 class NativeEmitter(Emitter):
     """Writes the source of one program, and compiles its groups of machine code."""
 
-    def __init__(self, program: Program, output: tree.Structure) -> None:
+    def __init__(self, program: Program, output: tree.Structure, fuses: bool = True) -> None:
         self.layout = Layout()
+        self.fuses = fuses
         self.assembled: list[str] = []
         self.were_kept = True
         self.natives: dict[int, Native] = {}
@@ -100,6 +102,8 @@ class NativeEmitter(Emitter):
                 stager.add(Job("check", item, item.shape))
             found.stages = stager.stages
             self.groups.append(Native(found, stager, placed=assembly.placed.get(position, {})))
+        self.fusible = fusible(plan.steps, [*self.outs, *plan.watched, *(
+            item for found in groups for item in found.checked)]) if self.fuses else Fusible()
         self._find_stored(plan)
         return plan
 
@@ -244,7 +248,7 @@ class NativeEmitter(Emitter):
         scratch = self._cut(native)
         made = Routine(native.group.stages, native.arguments, native.homes, native.stored, native.results,
                        self.layout, numbering, engine().has_fma, scratch, [] if native.group.is_split else None,
-                       self.pieces, native.placed)
+                       self.pieces, native.placed, self.fusible)
         if made.written > MOST_OPERATIONS:
             raise Refused(f"machine code would have {made.written} different operations in a row, "
                           f"more than {MOST_OPERATIONS}")
@@ -291,7 +295,7 @@ class NativeEmitter(Emitter):
             for job in stage.jobs:
                 if job.role in ("ask", "check") or job.item.number not in inside:
                     wanted |= {self.layout.root(item).number for item in (job.item, *job.item.args)}
-        connect(chunks, wanted)
+        connect(chunks, wanted, self.fusible)
         return scratch
 
     def _is_native(self, item: Item) -> bool:

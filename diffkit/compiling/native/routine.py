@@ -16,6 +16,7 @@ import numpy as np
 
 from diffkit.compiling.native.chunks import Chunk
 from diffkit.compiling.native.code import Code, Value
+from diffkit.compiling.native.fusing import Chain, Fusible
 from diffkit.compiling.native.layout import Layout, Place
 from diffkit.compiling.native.loop import Loop
 from diffkit.compiling.native.machine import engine
@@ -61,11 +62,13 @@ class Routine:
     def __init__(self, stages: list[Stage], arguments: list[Item], homes: dict[int, int], stored: set[int],
                  results: list[Item], layout: Layout, numbering: dict[int, int], has_fma: bool,
                  scratch: Scratch | None = None, offsets: list[int] | None = None,
-                 pieces: dict[int, Pieces] | None = None, placed: dict[int, tuple[int, int]] | None = None) -> None:
+                 pieces: dict[int, Pieces] | None = None, placed: dict[int, tuple[int, int]] | None = None,
+                 fusible: Fusible | None = None) -> None:
         self.layout = layout
         self.homes = homes
         self.stored = stored
         self.pieces = pieces or {}
+        self.chain = Chain(fusible or Fusible())
         self.code = Code(has_fma, ENTRIES, engine().has_scale)
         self.cells: list[str] = []
         self.numbers: dict[int, Value] = {}
@@ -250,7 +253,7 @@ class Routine:
                 value = c.add(c.number(0.0, args[0].kind), args[0]) if item.rule is SUM else args[0]
             else:
                 assert job.write is not None
-                value = job.write(c, args)
+                value = self.chain.value(c, item, job.write, args, self.plain_value)
             value = c.convert(value, kind_of(item))
             self.numbers[item.number] = value
             if item.number in self.stored:

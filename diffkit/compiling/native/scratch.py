@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from diffkit.compiling.native.chunks import Chunk
 from diffkit.compiling.native.code import Code, Value
+from diffkit.compiling.native.fusing import Chain
 from diffkit.compiling.native.operations import kind_of
 from diffkit.compiling.native.stages import Job
 from diffkit.compiling.program import Item
@@ -63,6 +64,7 @@ def _function(routine: Routine, chunk: Chunk, name: str) -> str:
     inner.__dict__.update(routine.__dict__)
     c = inner.code = Code(routine.code.has_fma, routine.code.entries, routine.code.has_scale)
     inner.numbers, inner.stored, inner.scratch = {}, set(), None
+    inner.chain = Chain(routine.chain.fusible)
     for i, item in enumerate(chunk.given):
         value = read(c, c.table_entry("%places", i), kind_of(item))
         inner.numbers[item.number] = value
