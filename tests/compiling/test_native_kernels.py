@@ -197,3 +197,25 @@ def test_a_planted_error_in_a_tail_is_seen(family, name, part, monkeypatch):
     monkeypatch.setattr(normal, family, tail._replace(**{part: tuple(np.multiply(getattr(tail, part), factors))}))
     exact, x = CASES[name]
     assert units(compiled(name, 8, engine().has_fma)(x), x, exact).max() > LIMIT
+
+
+@pytest.mark.parametrize("name, derivative", [("erf", "exp(-x^2)"), ("erfc", "exp(-x^2)"), ("ndtr", "exp(-x^2/2)"),
+                                              ("log_ndtr", "exp(-x^2/2)"), ("tanh", "sech2")])
+def test_a_function_and_its_derivative_share_an_exponential(name, derivative):
+    assert exponentials(name) == exponentials(derivative) == exponentials(name, derivative) == 1
+    assert exponentials(name, "exp") == 2
+
+
+def exponentials(*names):
+    """How many are left when LLVM has looked for what is computed twice: multiplications by 1/log 2."""
+    c = Code(True, ENTRIES)
+    c.width = 8
+    for place, name in enumerate(names):
+        y = WRITTEN.get(name, lambda c, x, name=name: function(c, name, [x]))(c, Value("%x", "d", 8))
+        c.put(f"%y{place} = getelementptr {c.type('d')}, ptr %y, i64 {place}")
+        c.put(f"store {c.type('d')} {y.text}, ptr %y{place}")
+    text = "\n".join([*sorted(c.declared), f"define void @f({c.type('d')} %x, ptr %y) {{", "entry:", *c.lines,
+                      "ret void", "}", ""])
+    module = engine().llvm.parse_assembly(text)
+    engine()._optimise(module)
+    return sum("call" in line and "0x3FF71547652B82FE" in line for line in str(module).splitlines())
