@@ -214,6 +214,22 @@ def test_quantiles_beyond_the_search_interval_are_nan():
     assert np.isnan(dk.grad(lambda p: special.pdtrik(p, 1.0))(0.01))
 
 
+@pytest.mark.parametrize("x", [-1e5, -300.0, -38.0, -20.0, -1.0, -0.1, 0.0, 0.1, 3.0, 8.0, 20.7, 26.1, 37.3])
+def test_derivatives_of_log_ndtr_keep_their_digits_in_both_tails(x):
+    def exact(x):
+        if x > -1000:
+            first = mpmath.npdf(x) / mpmath.ncdf(x)
+            return first, -first * (x + first)
+        w = 1 / (x * x)
+        return -x * (1 + w - 2 * w ** 2), -1 + w - 6 * w ** 2
+
+    with mpmath.workdps(60):
+        first, second = exact(mpmath.mpf(x))
+        for f in (dk.grad(special.log_ndtr), lambda x: dk.jvp(special.log_ndtr, (x,), (np.float64(1),))[1]):
+            assert abs(f(np.float64(x)) - first) <= 4e-15 * first
+            assert abs(dk.grad(f)(np.float64(x)) - second) <= 1e-14 * abs(second)
+
+
 @pytest.mark.parametrize("name", ["erf", "gammaln", "jv", "gammainc", "ellipk", "log_ndtr", "boxcox", "fresnel"])
 def test_single_precision_is_kept(name):
     f, nin = getattr(special, name), getattr(special, name).nin

@@ -98,8 +98,19 @@ row(sp.erfcinv, lambda y, x: -_HALF * sp.erfcx(np.abs(y)) / _upper(y, x, 2.0), s
 _DENSITY = 1 / math.sqrt(2 * math.pi)
 _ROOT = math.sqrt(0.5)
 row(sp.ndtr, lambda y, x: _DENSITY * EXP_SQUARE(x, -0.5), symbol="erfc(-x/sqrt(2))/2", domain=(REAL,))
-row(sp.log_ndtr, lambda y, x: math.sqrt(2 / math.pi) / sp.erfcx(-_ROOT * x), symbol="log(erfc(-x/sqrt(2))/2)",
-    domain=(REAL,))
+
+
+def _log_ndtr_slope(y: Any, x: Any) -> Any:
+    """The density over the distribution; below 0 sqrt(2/pi)/erfcx, which above magnifies the rounding of x/sqrt(2)."""
+    if x.dtype.kind == "c":
+        return math.sqrt(2 / math.pi) / sp.erfcx(-_ROOT * x)
+    is_upper = x > 0
+    upper, lower = np.where(is_upper, x, 0), np.where(is_upper, 0, x)
+    return np.where(is_upper, _DENSITY * EXP_SQUARE(upper, -0.5) / sp.ndtr(upper),
+                    math.sqrt(2 / math.pi) / sp.erfcx(-_ROOT * lower))
+
+
+row(sp.log_ndtr, _log_ndtr_slope, symbol="log(erfc(-x/sqrt(2))/2)", domain=(REAL,))
 row(sp.ndtri, lambda y, p: math.sqrt(math.pi / 2) * sp.erfcx(_ROOT * np.abs(y)) / _upper(y, p, 1.0),
     symbol="sqrt(2)*erfinv(2*x - 1)", domain=(between(0, 1),))
 row(sp.ndtri_exp, lambda x, y: math.sqrt(math.pi / 2) * sp.erfcx(-_ROOT * x), symbol="sqrt(2)*erfinv(2*exp(x) - 1)",
