@@ -101,7 +101,7 @@ row(sp.ndtr, lambda y, x: _DENSITY * EXP_SQUARE(x, -0.5), symbol="erfc(-x/sqrt(2
 
 
 def _log_ndtr_slope(y: Any, x: Any) -> Any:
-    """The density over the distribution; below 0 sqrt(2/pi)/erfcx, which above magnifies the rounding of x/sqrt(2)."""
+    """The density over the distribution; below 0 sqrt(2/pi)/erfcx, which above 0 magnifies a rounding."""
     if x.dtype.kind == "c":
         return math.sqrt(2 / math.pi) / sp.erfcx(-_ROOT * x)
     is_upper = x > 0
