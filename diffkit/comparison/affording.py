@@ -36,10 +36,11 @@ def too_slow(problem: Problem, chosen: Chosen) -> str:
     least, left = fewest * problem.seconds, max(problem.allowance.left(), 0.0)
     if least <= left:
         return ""
-    whole = max(least, 1.5 * total(problem, chosen))
+    budget = problem.allowance.seconds
+    enough = 1.2 * (least + budget - left)
     return (f"a call of f takes {of(problem.seconds)}, and a verdict needs {fewest} more at least: {of(least)}, of "
-            f"which {of(left)} are left in the budget of {of(problem.allowance.seconds)}; for all methods ask with "
-            f"budget={_rounded(whole)}")
+            f"which {of(left)} are left in the budget of {of(budget)}; budget={_rounded(enough)} may do, and "
+            f"budget={_rounded(max(enough, 1.5 * total(problem, chosen)))} is for all methods")
 
 
 def total(problem: Problem, chosen: Chosen) -> float:

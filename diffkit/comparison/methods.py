@@ -123,8 +123,8 @@ def resolve(methods: Sequence[str | Function]) -> list[tuple[str, str | Function
 def expected_seconds(problem: Problem, method: str | Function) -> float:
     """What a method is expected to take: its evaluations of f, plain or traced; one where they can't be counted."""
     n, m, once = problem.columns, problem.rows, problem.seconds
-    # A traced operation on small arrays costs about five plain ones.
-    traced = max(problem.traced_seconds, once) if problem.traced_seconds else 5 * once
+    # A traced operation on small arrays costs about five plain ones; who takes long works on large ones, or waits.
+    traced = max(problem.traced_seconds, once) if problem.traced_seconds else 5 * once if once < 0.1 else once
     if not isinstance(method, str):
         return once
     runs = {"forward": n * traced, "reverse": (1 + min(m, 2 * n)) * traced, "complex-step": 8 * n * once}
