@@ -230,6 +230,22 @@ def test_derivatives_of_log_ndtr_keep_their_digits_in_both_tails(x):
             assert abs(dk.grad(f)(np.float64(x)) - second) <= 1e-14 * abs(second)
 
 
+@pytest.mark.parametrize("y", [-1e-300, -1e-100, -1e-10, -0.1, -0.69, -0.7, -1.0, -10.0, -1e3])
+def test_derivatives_of_ndtri_exp_keep_their_digits_in_both_tails(y):
+    """x solves log(ndtr(x)) = y, here to 60 digits by Newton's method from SciPy's."""
+    with mpmath.workdps(60):
+        x = mpmath.mpf(float(special.ndtri_exp(y)))
+        for _ in range(4):
+            value = mpmath.log(mpmath.ncdf(x)) if x < 0 else mpmath.log1p(-mpmath.ncdf(-x))
+            first = mpmath.ncdf(x) / mpmath.npdf(x)
+            x -= (value - mpmath.mpf(y)) * first
+        first = mpmath.ncdf(x) / mpmath.npdf(x)
+        second = first * (1 + x * first)
+        for f in (dk.grad(special.ndtri_exp), lambda y: dk.jvp(special.ndtri_exp, (y,), (np.float64(1),))[1]):
+            assert abs(f(np.float64(y)) - first) <= 4e-15 * first
+            assert not np.isfinite(float(second)) or abs(dk.grad(f)(np.float64(y)) - second) <= 1e-14 * abs(second)
+
+
 @pytest.mark.parametrize("name", ["erf", "gammaln", "jv", "gammainc", "ellipk", "log_ndtr", "boxcox", "fresnel"])
 def test_single_precision_is_kept(name):
     f, nin = getattr(special, name), getattr(special, name).nin

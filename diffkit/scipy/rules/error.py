@@ -113,8 +113,17 @@ def _log_ndtr_slope(y: Any, x: Any) -> Any:
 row(sp.log_ndtr, _log_ndtr_slope, symbol="log(erfc(-x/sqrt(2))/2)", domain=(REAL,))
 row(sp.ndtri, lambda y, p: math.sqrt(math.pi / 2) * sp.erfcx(_ROOT * np.abs(y)) / _upper(y, p, 1.0),
     symbol="sqrt(2)*erfinv(2*x - 1)", domain=(between(0, 1),))
-row(sp.ndtri_exp, lambda x, y: math.sqrt(math.pi / 2) * sp.erfcx(-_ROOT * x), symbol="sqrt(2)*erfinv(2*exp(x) - 1)",
-    domain=(Domain("x < 0", high=0.0),))
+
+
+def _ndtri_exp_slope(x: Any, y: Any) -> Any:
+    """The distribution over the density at x; for x > 0 the density from 1 - exp(y), which is known, as in ndtri."""
+    is_upper = y > -math.log(2)
+    upper, lower = np.where(is_upper, y, -1), np.where(is_upper, 0, x)
+    return math.sqrt(math.pi / 2) * np.where(is_upper, sp.erfcx(_ROOT * np.where(is_upper, x, 0)) / np.expm1(-upper),
+                                             sp.erfcx(-_ROOT * lower))
+
+
+row(sp.ndtri_exp, _ndtri_exp_slope, symbol="sqrt(2)*erfinv(2*exp(x) - 1)", domain=(Domain("x < 0", high=0.0),))
 row(sp.owens_t, lambda y, h, a: -_DENSITY / 2 * EXP_SQUARE(h, -0.5) * sp.erf(_ROOT * a * h),
     lambda y, h, a: EXP_SQUARE(h, -0.5) * EXP_SQUARE(h * a, -0.5) / (2 * math.pi * (1 + a * a)), domain=(REAL, REAL))
 
