@@ -3,7 +3,9 @@
 When rules are refuted, the run is recorded and each operation asked alone, at the operands it had
 (``operation``).  The operations before it don't matter, so a wrong rule is found in the middle of a program, in
 a loop, inside a checkpoint or a container.  A function with a rule of its own is one operation; a flat one
-(``stop_gradient``, a cast) that does move is named as well: it is where the derivative was lost.
+(``stop_gradient``, a cast) that does move is named as well: it is where the derivative was lost.  Where every
+operation is right by itself, one that sits on its edge is named (a norm of 0, equal entries of a sort): its
+derivative is a convention there, and the derivative of a convention is not f's second one.
 """
 
 from __future__ import annotations
@@ -15,10 +17,15 @@ from typing import Any
 import numpy as np
 
 from diffkit import tree
+from diffkit.blame.kinking import edges
 from diffkit.blame.running import Run, look, operands, shown, source_of
 from diffkit.comparison.finding import Finding, number
 from diffkit.comparison.operation import Fault, fault
 from diffkit.comparison.problem import Problem
+from diffkit.rules.flat import STOP_GRADIENT
+from diffkit.rules.kinds import FUNCTIONS, Rule
+from diffkit.rules.shapes import STAIRCASE
+from diffkit.rules.sorting import LEVEL_OUT
 from diffkit.tape import Node
 
 #: Operations that are asked, one for each line first.
@@ -46,7 +53,32 @@ def culprit(problem: Problem, seed: int) -> Finding | None:
                 continue
             if found is not None:
                 return _finding(node, found)
+        return _on_edge(run)
+
+
+def _on_edge(run: Run) -> Finding | None:
+    """The first operation that has no derivative at its operands, but a convention."""
+    for _, kink in edges(run):
+        if kink.reason not in ("zero", "tie", "vertical"):
+            continue
+        where, source = f" at {kink.line}" if kink.line else "", source_of(kink.line)
+        given = ", ".join(shown(value) for value in kink.operands[:3])
+        text = (f"{kink.operation}{where} has no derivative at its operands {given}, but a convention, and the "
+                "derivative of a convention is not f's: evaluations of f are right; differentiate beside this point, "
+                "or write f without that kink (x @ x for norm(x)**2)")
+        text += f"; the line: {source}" if source else ""
+        return Finding("blame", "", (), 1, text, operation=kink.operation, line=kink.line)
     return None
+
+
+def _can_be_asked(rule: Rule) -> bool:
+    """Whether an operation may be held against its differences.
+
+    Flat ones that rules make for themselves may move; what a tie shares no step beside it shows.
+    """
+    if rule.is_flat:
+        return rule in (STOP_GRADIENT, STAIRCASE) or any(rule is known for known in FUNCTIONS.values())
+    return rule is not LEVEL_OUT
 
 
 def _symbolic(run: Run) -> Callable[[Node, list[Any]], Any]:
@@ -62,7 +94,8 @@ def _symbolic(run: Run) -> Callable[[Node, list[Any]], Any]:
 
 def _in_order(nodes: Sequence[Node]) -> list[Node]:
     """Operations in the order of the run, the first of each line before the repetitions of loops."""
-    asked = [node for node in nodes if node.rule is not None and node.rule.kind != "pick" and node.active]
+    asked = [node for node in nodes if node.rule is not None and node.rule.kind != "pick" and node.active
+             and _can_be_asked(node.rule)]
     seen: set[tuple[str, str]] = set()
     first: list[Node] = []
     again: list[Node] = []

@@ -35,8 +35,15 @@ class Formulas:
     proof: Proof = dataclasses.field(default_factory=lambda: Proof(None, ""))
 
 
-def formulas(problem: Problem, exact: bool) -> Formulas:
-    """SymPy's part of a comparison; ``exact`` says that symbolic is among the methods."""
+#: What is said instead of a proof at a kink, a jump, a vertical tangent.
+SPECIAL = Proof(None, "could not be shown: at a point like this the recorded gradient holds for no other")
+
+
+def formulas(problem: Problem, exact: bool, special: bool = False) -> Formulas:
+    """SymPy's part of a comparison; ``exact`` says that symbolic is among the methods.
+
+    Where the point is ``special`` nothing is proved: what holds there holds nowhere beside it.
+    """
     if not exact:
         return Formulas()
     count = problem.rows * problem.columns
@@ -46,7 +53,7 @@ def formulas(problem: Problem, exact: bool) -> Formulas:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return _written(_in_double(problem))
+            return _written(_in_double(problem), special)
         except DiffkitError as error:
             return Formulas(proof=Proof(None, f"not tried: {_first_line(error)}"))
         except Exception as error:  # SymPy's own trouble with an expression is no verdict on f
@@ -71,7 +78,7 @@ def _first_line(error: BaseException) -> str:
     return text.splitlines()[0] if text else type(error).__name__
 
 
-def _written(problem: Problem) -> Formulas:
+def _written(problem: Problem, special: bool) -> Formulas:
     from diffkit import symbolic
     from diffkit.transforms import jacobian
 
@@ -79,10 +86,12 @@ def _written(problem: Problem) -> Formulas:
     program = symbolic.expression(problem.f, *args, argnums=problem.argnums, limit=_SIZE, **kwargs)
     slopes = program.jacobian()
     conditions = tuple(dict.fromkeys(str(condition.relation) for condition in program.conditions))
-    args, kwargs = problem.fresh()
-    recorded = symbolic.expression(jacobian(problem.f, problem.argnums, method="reverse"), *args,
-                                   argnums=problem.argnums, limit=10 * _SIZE, **kwargs)
-    proof = _proof(symbolic.prove_equal(_aside(recorded), _aside(slopes)), bool(conditions))
+    proof = SPECIAL
+    if not special:
+        args, kwargs = problem.fresh()
+        recorded = symbolic.expression(jacobian(problem.f, problem.argnums, method="reverse"), *args,
+                                       argnums=problem.argnums, limit=10 * _SIZE, **kwargs)
+        proof = _proof(symbolic.prove_equal(_aside(recorded), _aside(slopes)), bool(conditions))
     outputs = [f"f{name}" for name in problem.outputs]
     symbols = [symbol for leaf in tree.flatten(program.symbols)[0] for symbol in np.ravel(np.asarray(leaf, object))]
     names = [f"d{f}/d{symbol}" for f in outputs for symbol in symbols]

@@ -123,8 +123,13 @@ def _at_special_points(problem: Problem, ran: Sequence[Witness], differences: Wi
         verdict.reference = np.where(kinked, (left + right) / 2, verdict.reference)
         verdict.undecided = verdict.undecided & ~kinked
         slack = slack_beside(differences, referee, live.shape)
-        verdict.wrong = {w.method: np.where(kinked, outside(problem, w, left, right, slack), verdict.wrong[w.method])
-                         for w in ran}
+        beyond = {w.method: kinked & outside(problem, w, left, right, slack) for w in ran}
+        found = _tied(problem, ran, kinked, beyond)
+        if found is not None and found.found.any():  # the slopes by one input are not all that there are
+            none = np.zeros_like(kinked)
+            beyond = {name: mask & ~found.excused.get(name, none) for name, mask in beyond.items()}
+            _tie(verdict, found, found.found)
+        verdict.wrong = {w.method: np.where(kinked, beyond[w.method], verdict.wrong[w.method]) for w in ran}
     if differences is not None and (verdict.words == STAIRCASE).any():
         flat = (verdict.words == STAIRCASE) & flat_by_rules(ran, live.shape)
         verdict.reference = np.where(flat, 0.0, verdict.reference)
@@ -177,8 +182,8 @@ def _tie(verdict: Judgement, found: Ties, tied: Array) -> None:
 
 def _untie(problem: Problem, ran: Sequence[Witness], verdict: Judgement) -> None:
     """Shaken operands break a tie, and its derivative seems to cancel: it is a kink, with right and wrong answers."""
-    seen = {w.method: verdict.ill & (verdict.words == "ok") for w in ran}
-    found = _tied(problem, ran, verdict.ill & (verdict.words == "ok"), seen)
+    plain = verdict.ill & np.isin(verdict.words, ("ok", NOISY))
+    found = _tied(problem, ran, plain, {w.method: plain for w in ran})
     if found is None or not found.found.any():
         return
     none = np.zeros_like(found.found)

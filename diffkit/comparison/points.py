@@ -39,14 +39,15 @@ def points(problem: Problem, witnesses: Sequence[Witness], judged: Judgement) ->
         mask = words == KINK
         first = np.argwhere(mask)[0]
         where = tuple(first)
-        values = sorted({number(w.value[where]) for w in witnesses if w.exact and w.value is not None})
+        values = sorted({number(w.value[where]) for w in witnesses if w.exact and w.value is not None
+                         and not np.isnan(w.value[where])})
         slopes = f"the slopes are {slopes_said(judged, where)}"
         if judged.tied[where]:
             slopes = "when these inputs move together, the slopes beside the point go from " \
                      f"{' to '.join(slopes_said(judged, where).split(' and '))}"
         add(KINK, mask, f"f has a kink here{{place}}: {slopes}"
             + (f" (at {problem.entry(int(first[0]), int(first[1]))})" if mask.sum() > 1 else "")
-            + f", and {join(values) or 'no exact method'} is accepted between them")
+            + f", and {join(values) or 'no exact method'} {'are' if len(values) > 1 else 'is'} accepted between them")
     if (words == STAIRCASE).any():
         mask = words == STAIRCASE
         flat = [w for w in witnesses if w.exact and w.value is not None and not w.value[mask].any()]

@@ -53,6 +53,8 @@ class Problem:
     allowance: Allowance = dataclasses.field(default_factory=Allowance)
     #: Seconds of one traced run (0 before there was one).
     traced_seconds: float = 0.0
+    #: Names of the rules of the caller's own that a traced run met; shared likewise.
+    own_rules: list[str] = dataclasses.field(default_factory=list)
     #: How many terms a derivative is the sum of: the inputs that a direction moves.
     terms: int = 1
     #: What one of its derivatives is called.

@@ -23,7 +23,7 @@ from diffkit.comparison.culprit import culprit
 from diffkit.comparison.elsewhere import hidden
 from diffkit.comparison.evidence import Evidence
 from diffkit.comparison.finding import Finding, Verdict
-from diffkit.comparison.formulas import Formulas, formulas
+from diffkit.comparison.formulas import SPECIAL, Formulas, formulas
 from diffkit.comparison.gathering import gather
 from diffkit.comparison.guard import within
 from diffkit.comparison.judge import judge
@@ -35,6 +35,7 @@ from diffkit.comparison.refereeing import referee_witness
 from diffkit.comparison.report import abridged
 from diffkit.comparison.resolved import digits
 from diffkit.comparison.result import Comparison, Proof
+from diffkit.comparison.second_order import beyond_first
 from diffkit.comparison.shaking import loss_by_rounding
 from diffkit.comparison.stairs import stairs
 from diffkit.comparison.steadiness import changed, precision_note
@@ -169,9 +170,11 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
                              lambda: within(problem, growth, lambda _: None, budget))
     if _accuses_rules(verdict, witnesses):
         verdict = blamed(verdict, within(problem, lambda at: culprit(at, seed), lambda _: None, budget))
-    said = within(problem, lambda at: formulas(at, "symbolic" in named),
+    said = within(problem, lambda at: formulas(at, "symbolic" in named, verdict.kind in _SPECIAL),
                   lambda why: Formulas(proof=Proof(None, f"not tried: {why}")), budget)
     verdict, said = _with_proof(verdict, said, named, bool(judged.tied.any()))
+    verdict, beyond = beyond_first(problem, verdict, budget, seed) if referee else (verdict, [])
+    notes += beyond
     # At a kink any subgradient is an answer, also one that is no formula.
     asked = referee and verdict.kind in ("AGREE", "AGREE-BUT-UNRESOLVED")
     beside = hidden(problem, witnesses, dict(chosen), budget, seed) if asked else []
@@ -224,6 +227,8 @@ def _wide(problem: Problem, chosen: list[tuple[str, str | Function]], referee: s
 
 _NUMERIC_NAMES = ("central", "numeric", "forward-difference", "backward-difference")
 _digits = digits
+#: Points at which no formula holds beside them.
+_SPECIAL = ("KINK", "VERTICAL", "JUMP")
 
 
 def _with_proof(verdict: Verdict, said: Formulas, named: Sequence[str],
@@ -231,9 +236,8 @@ def _with_proof(verdict: Verdict, said: Formulas, named: Sequence[str],
     """A gradient that is right here and refuted elsewhere on the branch is not right."""
     if said.proof.proved is not False:
         return verdict, said
-    if tied or verdict.kind in ("KINK", "VERTICAL", "JUMP"):
-        special = Proof(None, "could not be shown: at a point like this the recorded gradient holds for no other")
-        return verdict, dataclasses.replace(said, proof=special)
+    if tied or verdict.kind in _SPECIAL:
+        return verdict, dataclasses.replace(said, proof=SPECIAL)
     if verdict.agree is not True or not {"reverse", "forward"} & set(named):
         return verdict, said
     sentence = f"the methods agree at this point, but elsewhere they don't: {said.proof.sentence}"

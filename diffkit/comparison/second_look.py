@@ -5,8 +5,9 @@ of steps can settle on a number and claim it.  When differences contradict a ref
 families share, by little (a claim is an estimate, and a few in a thousand are too small by a factor of one to three),
 nobody is wrong.  Else that reference is held against f itself: if there is a range of steps, four
 in a row, where the plain central difference of f is the reference to a twentieth, and to a tenth of
-what the two are apart, then f confirms it there, and the claim was wrong.  A recording that misses part
-of f has no such range.
+what the two are apart, then f confirms it there, and the claim was wrong.  So it does where the finest steps that f's
+rounding (``shaking``) lets decide all are nearer to the reference: differences may have taken the grain of rounded
+values, log(1 + x) - x, for a slope.  A recording that misses part of f has no such range.
 
 The inputs at which differences are furthest off their claim are looked at first, as many as there is time for;
 where f confirms all of these, the others are taken for confirmed.
@@ -28,6 +29,8 @@ from diffkit.comparison.tolerance import reach
 _MOST, _LONGEST = 24, 2.0
 _IN_A_ROW, _NEARER = 4, 0.1
 _LEVELS = range(2, 43, 2)
+#: How far above f's rounding a difference of values decides.
+_ABOVE = 8.0
 #: How many times their claim differences may be off where they stand alone; a claim that is small beside the slope.
 _CLAIMS, _SMALL = 10.0, 1e-4
 
@@ -43,7 +46,7 @@ def confirmed_by_f(problem: Problem, wrong: Array, reference: Array, differences
     if np.iscomplexobj(problem.point) or np.iscomplexobj(reference):
         return found
     at = problem.raised() if problem.low_precision else problem  # that is where differences were taken
-    claimed = np.asarray(differences.value)
+    claimed, noise = np.asarray(differences.value), noise_by_rounding(at, 0)
     with np.errstate(all="ignore"):
         excess = np.where(wrong, np.abs(claimed - reference) / np.asarray(differences.claim), 0.0)
     columns = np.flatnonzero(wrong.any(axis=0))
@@ -60,6 +63,7 @@ def confirmed_by_f(problem: Problem, wrong: Array, reference: Array, differences
                 near = np.abs(slopes - right) <= np.minimum(0.05 * np.abs(right), _NEARER * gap)
             near &= reference[:, column] != 0
             runs = np.lib.stride_tricks.sliding_window_view(near, _IN_A_ROW, axis=0).all(axis=-1).any(axis=0)
+            runs |= _nearer(slopes, _steps(at, int(column)), claimed[:, column], right, noise)
             found[:, column] |= wrong[:, column] & runs
         if time.monotonic() - start > _LONGEST:
             break
@@ -85,15 +89,31 @@ def _overclaimed(problem: Problem, reference: Array, differences: Witness, exact
         return np.asarray((apart <= _CLAIMS * claim) & (claim <= _SMALL * np.abs(reference)))
 
 
+def _nearer(slopes: Array, steps: Array, claimed: Array, right: Array, noise: Array) -> Array:
+    """Rows in which plain differences are nearer to ``right`` at the finest steps that f's rounding lets decide."""
+    found = np.zeros(claimed.shape, bool)
+    for row in np.flatnonzero(noise > 0):
+        gap = abs(claimed[row] - right[row])
+        decide = np.flatnonzero(gap * steps > _ABOVE * noise[row])[-_IN_A_ROW:]
+        if len(decide) == _IN_A_ROW:
+            told = slopes[decide, row]
+            found[row] = (np.abs(told - right[row]) < np.abs(told - claimed[row])).all()
+    return found
+
+
+def _steps(problem: Problem, column: int) -> Array:
+    """From 1/4 of one input down to 2^-42 of it."""
+    size = abs(float(problem.point[column])) or float(np.max(np.abs(problem.point), initial=0.0)) or 1.0
+    return 0.9137 * size * 2.0 ** -np.array(_LEVELS, float)
+
+
 def _slopes(problem: Problem, column: int) -> Array | None:
-    """Central differences by one input, a row for each step, from 1/4 of x down to 2^-42 of it."""
+    """Central differences by one input, a row for each step."""
     x = float(problem.point[column])
-    size = abs(x) or float(np.max(np.abs(problem.point), initial=0.0)) or 1.0
     rows = []
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        for k in _LEVELS:
-            h = 0.9137 * size * 2.0**-k
+        for h in _steps(problem, column):
             try:
                 up, down = (np.reshape(problem.flat_call(problem.leaves_with(column, at)), -1)
                             for at in (x + h, x - h))

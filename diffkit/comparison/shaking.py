@@ -34,7 +34,7 @@ from diffkit.rules.arithmetic import ADD, MULTIPLY, SUBTRACT
 from diffkit.rules.kinds import Elementwise, Rule
 from diffkit.traced import Traced
 
-_RUNS = 4
+_RUNS = 6
 #: Forward mode is run as well where it has at most so many columns for each row of the reverse sweep, or in all.
 _COLUMNS = 64
 #: Unsigned integers by size in bytes, for the digits of floating types.
@@ -104,17 +104,18 @@ def _exact(rule: Rule, args: tuple[Any, ...], found: Any) -> Any:
 
 
 def _turned(value: Any, run: int, operands: Sequence[Any] = ()) -> Any:
-    """A value with the last digit of every number off by one, up or down by these digits and the operands'.
+    """A value with the last digit of every number off by one or two, up or down, by these digits and the operands'.
 
     A result below the smallest normal number, where digits are fewer, is off by the smallest number there is.
     """
     if not _is_real(value):
         return value
     with np.errstate(over="ignore"):  # a hash is arithmetic modulo 2^64
-        mixed = _mixed(value, run)
+        mixed = _mixed(np.abs(value), run)
         for operand in operands:
-            mixed = _mixing(mixed ^ _mixed(operand, run))
-    signs = 1.0 - 2.0 * (mixed >> np.uint64(63)).astype(float)
+            mixed = _mixing(mixed ^ _mixed(np.abs(operand), run))  # the square of -x is that of x
+    # Four ways, not two: what two numbers have in common is nothing to a softmax.
+    signs = np.array([-2.0, -1.0, 1.0, 2.0])[(mixed >> np.uint64(62)).astype(int)]
     limits = np.finfo(value.dtype)
     moved = value * (1 + limits.eps * signs).astype(value.dtype)
     if operands:

@@ -4,7 +4,8 @@ The median of eight equal numbers among twelve does not change when one of them 
 referee that move one input at a time say 0.  When all eight move, it moves with them: 0 is no gradient, and
 the eighth that the rules give to each is one.  What counts as a derivative at such a point is any mean of the
 gradients that f has beside it (Clarke's generalized gradient).  So before a method is called wrong,
-f is differentiated by plain differences at random points beside x that move all disputed inputs, within two radii:
+f is differentiated at random points beside x that move all disputed inputs, within two radii, by plain differences
+(where there are many, by reverse sweeps, each of which differences along two directions must confirm):
 
 - it is a kink when these gradients differ, by as much within the small radius as within the large one (curvature
   would fall with the radius, rounding and jumps would grow), and f's values shrink with the radius;
@@ -22,11 +23,16 @@ import numpy as np
 
 from diffkit.comparison.methods import NUMERIC, Witness
 from diffkit.comparison.problem import Array, Problem
+from diffkit.errors import DiffkitError
 
-_RADII, _STEP = (1e-4, 1e-6), 1e-2
-#: Samples for each disputed input, those of a first glance, and directions of random signs.
-_SAMPLES, _GLANCE, _DIRECTIONS = 8, 6, 64
-#: Seconds that all of it may take.
+_RADII = (1e-4, 1e-6)
+#: Steps of differences, in radii: the smaller one where the larger crosses a kink (600 ranks lie close together).
+_STEPS = (1e-2, 1e-4)
+#: Samples for each disputed input (of many), those of a first glance, and directions of random signs.
+_SAMPLES, _FEWER, _GLANCE, _DIRECTIONS = 8, 2, 6, 64
+#: Up to so many disputed inputs are differenced one by one; numbers that all gradients of a radius may hold.
+_MANY, _LARGEST = 24, 20_000_000
+#: Seconds of work that all of it may take (not of waiting for other processes).
 _LONGEST = 2.0
 _KINKED, _ALIKE, _CLOSE, _ADDS = 1e-3, 4.0, 1e-6, 1e-5
 
@@ -73,14 +79,17 @@ def ties(problem: Problem, ran: Sequence[Witness], disputed: Array, wrong: dict[
         return nothing
     at = problem.raised() if problem.low_precision else problem
     rng = np.random.default_rng(seed)
-    end = time.monotonic() + _LONGEST
+    end = time.thread_time() + _LONGEST
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
             glance = _around(at, columns, _RADII[-1], _GLANCE, rng, end)
             if not any(_clear(glance, int(row)).any() for row in np.flatnonzero(disputed.any(axis=1))):
                 return nothing
-            far, near = (_around(at, columns, radius, _SAMPLES * count, rng, end) for radius in _RADII)
+            samples = (_FEWER if count > _MANY else _SAMPLES) * count
+            if samples * shape[0] * count > _LARGEST:
+                return nothing
+            far, near = (_around(at, columns, radius, samples, rng, end) for radius in _RADII)
         except Exception:  # beside the point f has no values, or it takes too long
             return nothing
         directions = np.concatenate([np.ones((1, count)), np.eye(count),
@@ -100,46 +109,87 @@ def ties(problem: Problem, ran: Sequence[Witness], disputed: Array, wrong: dict[
 
 def _around(problem: Problem, columns: Array, radius: float, samples: int, rng: np.random.Generator,
             end: float) -> _Around:
-    """Differences at random points beside x, by each of the columns; TimeoutError at the time ``end``."""
+    """Gradients at random points beside x, by each of the columns; TimeoutError at the time ``end``."""
     x = np.asarray(problem.point, float)
     size = float(np.max(np.abs(x[columns]))) or float(np.max(np.abs(x))) or 1.0
-    step = _STEP * radius * size
     gradients, values = [], []
-    begun = time.monotonic()
+    begun = time.thread_time()
     for number in range(samples):
-        now = time.monotonic()
+        now = time.thread_time()
         # A first sample may be slow by chance: the time that all take is foreseen after a while.
         if now - begun > _LONGEST / 4 and now + (now - begun) / max(number, 1) * (samples - number) > end:
             raise TimeoutError
+        if number % len(columns) == 0:
+            offsets = radius * size * rng.uniform(-1, 1, len(columns))
         there = x.copy()
-        there[columns] += radius * size * rng.uniform(-1, 1, len(columns))
-        here, slopes = _at(problem, there), []
-        for column in columns:
-            moved = there.copy()
-            moved[column] += step
-            slopes.append((_at(problem, moved) - here) / (moved[column] - there[column]))
-        gradient = np.stack(slopes, axis=1)
-        rough = 8 * 2.3e-16 * np.abs(here) / step * len(columns) + _ADDS * np.abs(gradient).sum(axis=1)
-        for signs in (np.ones(len(columns)), rng.choice((-1.0, 1.0), len(columns))):
-            moved = there.copy()
-            moved[columns] += step * signs
-            # A kink within the step: that is no gradient.
-            broken = np.abs((_at(problem, moved) - here) / step - gradient @ signs) > rough
-            gradient[broken] = np.nan
+        # Turned on by one each time: then every input has been in every place of the order.
+        there[columns] += np.roll(offsets, number)
+        gradient, here = _gradient(problem, there, columns, radius * size, rng)
         gradients.append(gradient)
         values.append(here)
     found = np.stack(values)
-    blur = 8 * 2.3e-16 * np.max(np.abs(found), axis=0) / step
+    blur = 8 * 2.3e-16 * np.max(np.abs(found), axis=0) / (_STEPS[0] * radius * size)
     return _Around(np.stack(gradients), found, blur)
 
 
-def _at(problem: Problem, point: Array) -> Array:
+def _gradient(problem: Problem, there: Array, columns: Array, radius: float,
+              rng: np.random.Generator) -> tuple[Array, Array]:
+    """The gradient by the columns, NaN in rows that have a kink within every step, and the value."""
+    here, found = _at(problem, there), _swept(problem, there, columns)
+    gradient = np.full((problem.rows, len(columns)), np.nan)
+    for step in (radius * share for share in _STEPS):
+        slopes = _differenced(problem, there, columns, here, step) if found is None else found
+        rough = 8 * 2.3e-16 * np.abs(here) / step * len(columns) + _ADDS * np.abs(slopes).sum(axis=1)
+        broken = np.zeros(problem.rows, bool)
+        for signs in (np.ones(len(columns)), rng.choice((-1.0, 1.0), len(columns))):
+            moved, back = there.copy(), there.copy()
+            moved[columns] += step * signs
+            back[columns] -= step * signs
+            along = (_at(problem, moved) - here) / step if found is None else \
+                (_at(problem, moved) - _at(problem, back)) / (2 * step)
+            # A kink within the step: that is no gradient.
+            broken |= ~(np.abs(along - slopes @ signs) <= rough)
+        gradient = np.where(broken[:, None], gradient, slopes)
+        if not broken.any():
+            break
+    return gradient, here
+
+
+def _swept(problem: Problem, there: Array, columns: Array) -> Array | None:
+    """The gradient by reverse mode, for many columns; None where differences are cheap, or reverse mode has none."""
+    from diffkit.transforms import jacobian
+
+    if len(columns) <= _MANY or problem.astray:
+        return None
+    args, kwargs = problem.with_leaves(_leaves(problem, there)).fresh()
+    try:
+        found = problem.matrix(jacobian(problem.f, problem.argnums, method="reverse")(*args, **kwargs))
+    except (DiffkitError, RecursionError):
+        return None
+    return np.asarray(found, float)[:, columns]
+
+
+def _differenced(problem: Problem, there: Array, columns: Array, here: Array, step: float) -> Array:
+    """The gradient by forward differences."""
+    slopes = []
+    for column in columns:
+        moved = there.copy()
+        moved[column] += step
+        slopes.append((_at(problem, moved) - here) / (moved[column] - there[column]))
+    return np.stack(slopes, axis=1)
+
+
+def _leaves(problem: Problem, point: Array) -> list[Array]:
     leaves, start = [], 0
     for leaf in problem.moving.leaves:
         stop = start + int(np.size(leaf))
         leaves.append(np.reshape(point[start:stop], np.shape(leaf)).astype(leaf.dtype)[()])
         start = stop
-    out = np.reshape(np.asarray(problem.flat_call(leaves), float), -1)
+    return leaves
+
+
+def _at(problem: Problem, point: Array) -> Array:
+    out = np.reshape(np.asarray(problem.flat_call(_leaves(problem, point)), float), -1)
     if out.shape != (problem.rows,):
         raise ValueError("f has another shape beside the point")
     return out

@@ -25,8 +25,9 @@ _FAR, _TIMES = 1e-3, 100.0
 def traced_run(problem: Problem) -> tuple[bool, str]:
     """Whether the result is made from what moves, and why the traced program is not f ("" if it is).
 
-    Branches on equalities that hold are noted in ``problem.equalities``.
+    Branches on equalities that hold are noted in ``problem.equalities``, the caller's own rules in ``own_rules``.
     """
+    from diffkit.custom.calls import Operation
     from diffkit.recording import TapeLevel
     from diffkit.traced import is_traced, primal
     from diffkit.transforms.running import call
@@ -39,6 +40,8 @@ def traced_run(problem: Problem) -> tuple[bool, str]:
             given = at.moving.merge([level.lift(leaf) for leaf in at.moving.leaves])
             result = call(at.f, given, at.kwargs, level)
             problem.equalities += dict.fromkeys(f"{one.filename}:{one.lineno}" for one in heard)
+            rules = [node.rule for node in level.nodes if isinstance(node.rule, Operation)]
+            problem.own_rules += dict.fromkeys(rule.name for rule in rules if not rule.transparent)
             leaves, structure = tree.flatten(result)
             depends = any(is_traced(leaf) for leaf in leaves)
             values = [np.asarray(primal(leaf)) for leaf in leaves]

@@ -106,7 +106,10 @@ def _pronounced(problem: Problem, witnesses: Sequence[Witness], judged: Judgemen
                 agree = True if kind == KINK or (kind == VERTICAL and finding.digits == 1) else None
                 label = "PIECEWISE-CONSTANT" if kind == STAIRCASE else kind.upper()
                 return Verdict(label, agree, finding.text, tuple(findings))
-    named = join([w.method for w in ran if w.claim is None or np.isfinite(w.claim).any()])
+    speaking = [w.method for w in ran if w.claim is None or np.isfinite(w.claim).any()]
+    if len(speaking) == 1 and judged.source == "referee":
+        speaking.append("the referee")
+    named = join(speaking)
     size = problem.rows * problem.columns
     entries = f"in all {size} {problem.unit}" if size > 1 else "here"
     if "unresolved" in kinds:
@@ -118,7 +121,8 @@ def _pronounced(problem: Problem, witnesses: Sequence[Witness], judged: Judgemen
     if not np.any(judged.reference):
         why = "" if problem.depends else f": f does not depend on {join(problem.input_leaves)}"
         return Verdict("AGREE", True, f"{named} agree {entries}, the derivative is zero{why}", tuple(findings))
-    with_referee = f"with the {places}-digit referee" if judged.source == "referee" else "with each other"
+    by_referee = judged.source == "referee" and speaking[-1] != "the referee"
+    with_referee = f"with the {places}-digit referee" if by_referee else "with each other"
     tail = _worst_digits(digits, ran)
     return Verdict("AGREE", True, f"{named} agree {with_referee} {entries}{tail}", tuple(findings))
 

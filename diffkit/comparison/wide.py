@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from diffkit.comparison.bundles import directions
+from diffkit.comparison.bundles import Direction, directions, sizes
 from diffkit.comparison.character import noise
 from diffkit.comparison.elsewhere import LONGEST, ONE_CALL, PROBES, computed_before, moved
 from diffkit.comparison.finding import Finding, Verdict
@@ -113,6 +113,13 @@ def look(problem: Problem, chosen: Sequence[tuple[str, str | Function]], budget:
         against = pronounce(beside[0], [*beside[2], *skipped], beside[1], {}, places)
         if against.agree is False:
             projection, found, verdict = everything, beside, against
+    if verdict.kind == "KINK":  # where equal inputs keep equal, what they share shows
+        alike = Projection(problem, [Direction("all inputs alike", np.arange(problem.columns),
+                                               sizes(problem.moving.leaves))], weights)
+        beside = _look(alike, ran, others, budget, seed, lambda: None)
+        against = pronounce(beside[0], [*beside[2], *skipped], beside[1], {}, places)
+        if against.agree is False:
+            projection, found, verdict = alike, beside, against
     verdict = located(projection, ran, found, verdict, budget)
     return Wide([*found[2], *skipped], [w for w in asked if w.ran], found[0], found[1],
                 still_open(problem, ran, suspects, projection, found, verdict), notes)

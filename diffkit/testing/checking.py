@@ -19,6 +19,7 @@ from diffkit.comparison import Comparison, compare
 from diffkit.comparison.allowance import Allowance
 from diffkit.comparison.guard import Overtime, Watch, patience
 from diffkit.comparison.methods import DEFAULT, SILENT, resolve
+from diffkit.comparison.second_order import asked_elsewhere
 from diffkit.custom.calls import Callee
 from diffkit.errors import DiffkitError, GradientMismatchError, InputError
 from diffkit.testing.collecting import collect
@@ -169,6 +170,7 @@ def _settle(report: Report, strict: bool) -> Report:
     return report
 
 
+@asked_elsewhere()
 def examine(f: Function, args: tuple[Any, ...], order: int, modes: Sequence[str],
             methods: Sequence[str | Function], argnums: Argnums | None, kwargs: dict[str, Any],
             seed: int, budget: float = 60.0) -> Report:

@@ -113,7 +113,7 @@ def test_a_large_tie_is_looked_at_for_a_bounded_time(monkeypatch):
     from diffkit.comparison.posing import pose
 
     clock = iter(np.arange(0.0, 1e4, 0.01))
-    monkeypatch.setattr(ties.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(ties.time, "thread_time", lambda: next(clock))
     f = Calls(np.median)
     at = pose(f, (np.ones(60),), {}, 0)
     reverse = witness(at, "reverse", "reverse", 10.0, 0)
@@ -135,3 +135,33 @@ def test_a_smooth_function_is_glanced_at_only():
     f.count = 0
     assert not ties(at, [reverse], every, {"reverse": every}).found.any()
     assert f.count < 6 * 50
+
+
+@pytest.mark.parametrize("name, n", [("median", 50), ("median", 450), ("median", 2000), ("a sorted entry", 200),
+                                     ("quantile", 200), ("quantile", 2000), ("std", 100)])
+def test_a_large_tie_is_a_kink_at_any_size(name, n):
+    """Reverse sweeps beside the point, confirmed by differences, take the place of n differences each."""
+    steps = np.repeat(np.linspace(0, 1, 5), n // 5)
+    f, x = {"median": (np.median, np.ones(n)), "a sorted entry": (lambda x: np.sort(x)[n // 3], np.ones(n)),
+            "quantile": (lambda x: np.quantile(x, 0.3), steps), "std": (np.std, np.ones(n))}[name]
+    result = dk.compare(f, x, methods=("reverse", "central"))
+    assert (result.kind, result.agree) == ("KINK", True), result.verdict
+
+
+@pytest.mark.parametrize("mine, n", [(lambda x: np.where(np.arange(50) == 4, 0.6, 0.4 / 49), 50),
+                                     (lambda x: np.full(50, 1.5 / 50), 50),
+                                     (lambda x: np.full(2000, 1.5 / 2000), 2000)])
+def test_a_wrong_answer_at_a_large_tie_is_wrong(mine, n):
+    result = dk.compare(np.median, np.ones(n), methods=("reverse", "central", mine))
+    assert result.agree is False and [row.method for row in result.rows if row.status == "wrong"] == ["<lambda>"]
+
+
+def test_a_wrong_rule_beside_the_point_is_no_evidence():
+    """The sweeps at which a tie is looked at are the rules' own: differences of f must confirm each."""
+    @dk.custom_vjp
+    def middle(x):
+        return np.median(x)
+
+    middle.defvjp(lambda x: (np.median(x), x), lambda x, g: (2 * g * (x == np.sort(x)[len(x) // 2]) /
+                                                             np.sum(x == np.sort(x)[len(x) // 2]),))
+    assert dk.compare(middle, np.ones(101), methods=("reverse", "central")).agree is not True

@@ -273,3 +273,14 @@ def test_a_partial_that_is_measured_is_no_witness_beside_differences():
     assert dk.compare(by_order, 1.4, methods=("reverse", "central")).agree is True  # with the referee
     by_argument = dk.compare(lambda z: special.jv(1.4, z), 2.3, methods=("reverse", "central"), referee=False)
     assert by_argument.kind == "AGREE"
+
+
+def test_a_formula_that_is_not_defined_at_a_kink_accuses_nobody():
+    result = dk.compare(lambda x: np.hypot(x[0], x[1]), np.zeros(2))
+    assert (result.kind, result.agree) == ("KINK", True) and np.isnan(result.row("symbolic").value).all()
+    assert "and 0 is accepted between them" in result.verdict and "holds for no other" in result.proof.sentence
+
+
+def test_several_accepted_values_are_told_in_good_grammar():
+    result = dk.compare(lambda x: np.interp(x, [0, 1, 2], [0, 1, 0]), 1.0)
+    assert result.kind == "KINK" and "-1 and 0 are accepted between them" in result.verdict
