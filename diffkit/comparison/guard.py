@@ -8,6 +8,9 @@ thread), and wakes C that waits (``waking``).  So a Python loop is ended, and ``
 ends first.  Overtime is no ``Exception``: code that swallows those (a stencil that takes an error for the
 edge of a domain) lets it through.
 
+A module that is being imported is not interrupted (for half a minute): half of SymPy would stay behind, for as long
+as the process lives.
+
 An alarm that goes off inside a destructor or a callback of the garbage collector is lost there: Python would print it
 and go on.  It is not printed, and raised again a second later.
 """
@@ -30,12 +33,16 @@ from diffkit.comparison import waking
 from diffkit.errors import EqualityBranchWarning
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from diffkit.comparison.problem import Problem
 
 Answer = TypeVar("Answer")
 
 #: How often a watch looks at its clocks, in seconds.
 _INTERVAL, _AGAIN = 0.05, 1.0
+#: How long an import is let go on when time is up.
+_IMPORTING = 30.0
 
 
 class Overtime(BaseException):
@@ -107,6 +114,7 @@ class Watch:
 
     def __enter__(self) -> Self:
         self._owner = threading.get_ident()
+        self._frame: FrameType | None = sys._getframe(1)
         self._deadline = time.monotonic() + self.total
         self._settings = np.geterr()
         self._wakes = waking.prepare()
@@ -134,6 +142,7 @@ class Watch:
     def _end(self) -> None:
         # No lock: an alarm between its acquiring and the next bytecode would leave it locked for ever.
         self._done = True
+        self._frame = None
         while self._firing:
             time.sleep(0.001)
         if not self._fired:
@@ -151,15 +160,26 @@ class Watch:
     def _fire(self) -> None:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._owner), ctypes.py_object(self._alarm))
 
+    def _imports(self) -> bool:
+        """Whether a module is being imported by what is watched."""
+        frame = sys._current_frames().get(self._owner)
+        while frame is not None and frame is not self._frame:
+            if frame.f_code.co_filename.startswith("<frozen importlib"):
+                return True
+            frame = frame.f_back
+        return False
+
     def _look(self) -> None:
         while not self._done:
             time.sleep(_INTERVAL)
             now, began = time.monotonic(), self._began
             if began is not None and now - began > self.call:
-                what = f"f did not return within {self.call:.2g} s"
+                what, late = f"f did not return within {self.call:.2g} s", now - began - self.call
             elif now > self._deadline:
-                what = f"stopped after {self.total:.3g} s"
+                what, late = f"stopped after {self.total:.3g} s", now - self._deadline
             else:
+                continue
+            if late < _IMPORTING and self._imports():
                 continue
             if not self._fired:
                 _HUSH.begin()

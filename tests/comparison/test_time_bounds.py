@@ -175,6 +175,28 @@ def test_what_waits_in_c_hears_the_alarm(wait):
     assert not came_back
 
 
+def test_an_import_is_not_interrupted(tmp_path, monkeypatch):
+    """Half of SymPy stayed behind, and every symbolic derivative after that was an AttributeError."""
+    (tmp_path / "slow_to_import").mkdir()
+    (tmp_path / "slow_to_import" / "__init__.py").write_text("from slow_to_import import part\nwhole = True\n")
+    (tmp_path / "slow_to_import" / "part.py").write_text("import time\nuntil = time.monotonic() + 0.4\n"
+                                                         "while time.monotonic() < until:\n    pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(Overtime), Watch(60, 0.1):
+        import slow_to_import  # noqa: F401
+        time.sleep(50)
+    assert sys.modules["slow_to_import"].whole and sys.modules["slow_to_import"].part.until
+
+
+def test_what_is_watched_while_a_module_is_imported_is_stopped(tmp_path, monkeypatch):
+    (tmp_path / "compares_at_import.py").write_text(
+        "import diffkit as dk\ndef endless(x):\n    while True:\n        pass\n"
+        "kind = dk.compare(endless, 1.0, budget=0.1).kind\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import compares_at_import
+    assert compares_at_import.kind == "REFUSED"
+
+
 def test_the_handler_of_signals_is_put_back():
     inside = signal.getsignal(signal.SIGURG)  # the watch around this test has put ours in place
     assert inside is waking._handler
