@@ -47,6 +47,14 @@ def _moved(leaf: Any, factor: float) -> Any:
     return np.asarray(leaf * factor).astype(leaf.dtype)[()]
 
 
+def is_steep(problem: Problem, derivative: Any) -> bool:
+    """Whether a relative error of the input reaches the result more than 1e8 times as large."""
+    with np.errstate(all="ignore"):
+        moved = np.nanmax(np.abs(derivative) * np.abs(problem.point), initial=0.0)
+        size = max(float(np.max(np.abs(out), initial=0.0)) for out in problem.outs)
+    return bool(np.isfinite(moved) and moved > _LARGE * size > 0)
+
+
 @dataclasses.dataclass(frozen=True)
 class Growth:
     """How often an error is magnified on its way through the program, and over how many operations that builds up."""

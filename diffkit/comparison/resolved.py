@@ -10,6 +10,7 @@ from diffkit.comparison.judgement import NOISY, STAIRCASE, Judgement
 from diffkit.comparison.methods import USER, Witness
 from diffkit.comparison.problem import Array, Problem
 from diffkit.comparison.tolerance import (
+    KIN,
     STRANGERS,
     agree_closely,
     own_error,
@@ -83,5 +84,7 @@ def digits(problem: Problem, witness: Witness, verdict: Judgement, referee: Arra
     silent = np.zeros(found.shape, bool) if witness.claim is None else ~np.isfinite(witness.claim)
     # A formula of its own that is excused by what f resolves has no digits to count.
     silent |= (gap <= resolution(problem, witness)) & (found < 3)
+    # Nor has a number of 1e-17 beside others of 1.
+    silent |= (gap <= KIN * 2.3e-16 * reach(problem, referee)) & (found < 3)
     judged = np.isfinite(referee) & ~silent & np.isin(verdict.words, ("ok", "one-sided", NOISY, STAIRCASE))
     return np.where(judged, found, np.nan)

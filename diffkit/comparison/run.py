@@ -18,7 +18,7 @@ from diffkit.comparison import wide
 from diffkit.comparison.affording import stated, too_slow, with_cost
 from diffkit.comparison.allowance import Allowance
 from diffkit.comparison.asking import ask, last_answer, trace, with_time_of_its_own
-from diffkit.comparison.character import growth, noise
+from diffkit.comparison.character import growth, is_steep, noise
 from diffkit.comparison.culprit import culprit
 from diffkit.comparison.elsewhere import hidden
 from diffkit.comparison.evidence import Evidence
@@ -167,7 +167,8 @@ def compare(f: Function, *args: Any, methods: Sequence[str | Function] = DEFAULT
             judged.words = np.where(steps, STAIRCASE, judged.words)
             verdict = pronounce(problem, witnesses, judged, found, digits)
     verdict = with_character(verdict, lambda: within(problem, noise, lambda _: np.nan, budget),
-                             lambda: within(problem, growth, lambda _: None, budget))
+                             lambda: within(problem, growth, lambda _: None, budget),
+                             is_steep(problem, judged.reference))
     if _accuses_rules(verdict, witnesses):
         verdict = blamed(verdict, within(problem, lambda at: culprit(at, seed), lambda _: None, budget))
     said = within(problem, lambda at: formulas(at, "symbolic" in named, verdict.kind in _SPECIAL),

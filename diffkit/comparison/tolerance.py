@@ -41,8 +41,8 @@ def reach(problem: Problem, value: Array) -> Array:
     magnitude = np.where(np.isfinite(value), np.abs(value), 0.0)
     with np.errstate(all="ignore"):
         furthest = np.max(magnitude * size, axis=1, keepdims=True, initial=0.0) / size
-    return np.minimum(np.nan_to_num(furthest, nan=np.inf), _FURTHEST * np.max(magnitude, axis=1, keepdims=True,
-                                                                           initial=0.0))
+        most = _FURTHEST * np.max(magnitude, axis=1, keepdims=True, initial=0.0)
+    return np.asarray(np.minimum(np.nan_to_num(furthest, nan=np.inf), most))
 
 
 def underflow(problem: Problem) -> float:

@@ -49,8 +49,12 @@ def blamed(verdict: Verdict, finding: Finding | None) -> Verdict:
                                findings=(*verdict.findings, finding))
 
 
-def with_character(verdict: Verdict, rough: Callable[[], float], grown: Callable[[], Growth | None]) -> Verdict:
-    """The reason behind a verdict that can't be given: f's noise in numbers, or tangents that grow."""
+def with_character(verdict: Verdict, rough: Callable[[], float], grown: Callable[[], Growth | None],
+                   steep: bool = False) -> Verdict:
+    """The reason behind a verdict that can't be given: f's noise in numbers, or tangents that grow.
+
+    Where methods agree on a derivative so ``steep`` that it may belong to chaos, that is a finding of its own.
+    """
     if any(finding.kind == NOISY for finding in verdict.findings):
         level = rough()
         words = f"f itself has noise at level {level:.0e}" if np.isfinite(level) else "f itself is rough here"
@@ -59,9 +63,14 @@ def with_character(verdict: Verdict, rough: Callable[[], float], grown: Callable
         sentence = f"{words}, and its derivative is not resolved: {verdict.sentence}" if verdict.kind == "NOISY" \
             else verdict.sentence
         verdict = dataclasses.replace(verdict, sentence=sentence, findings=findings)
-    found = grown() if verdict.kind == "ILL-CONDITIONED" else None
+    found = grown() if verdict.kind == "ILL-CONDITIONED" or steep else None
     if found is None:
         return verdict
+    if verdict.kind != "ILL-CONDITIONED":
+        text = (f"tangents grow along the {found.operations} operations of f, by {found.factor:.0e} in all: the "
+                "derivative is that of this one run, and tells nothing of inputs further away than "
+                f"{1 / found.factor:.0e} of their size")
+        return dataclasses.replace(verdict, findings=(*verdict.findings, Finding("chaotic", "", (), 1, text)))
     sentence = (f"tangents grow along the {found.operations} operations of f, by {found.factor:.0e} in all: an error "
                 f"in the last digit reaches the result that much larger, and no agreement can be expected; "
                 f"{verdict.sentence}")

@@ -284,3 +284,23 @@ def test_a_formula_that_is_not_defined_at_a_kink_accuses_nobody():
 def test_several_accepted_values_are_told_in_good_grammar():
     result = dk.compare(lambda x: np.interp(x, [0, 1, 2], [0, 1, 0]), 1.0)
     assert result.kind == "KINK" and "-1 and 0 are accepted between them" in result.verdict
+
+
+def test_agreement_on_a_derivative_of_chaos_says_so():
+    """x -> 2.9 x mod 1: every step multiplies by 2.9, exactly, so that all agree on 2.9^80."""
+    def doubling(x):
+        for _ in range(80):
+            x = np.mod(2.9 * x, 1.0)
+        return x
+
+    result = dk.compare(doubling, 0.317, methods=("forward", "reverse"))
+    assert result.agree is True and abs(result.row("reverse").value / 2.9**80 - 1) < 1e-12
+    (found,) = (finding for finding in result.findings if finding.kind == "chaotic")
+    assert "the derivative is that of this one run" in found.text
+    assert not any(f.kind == "chaotic" for f in dk.compare(lambda x: np.exp(x) * x, 700.0).findings)
+
+
+def test_digits_are_not_counted_in_what_is_zero_but_for_rounding():
+    """The middle entry is at the mean: its derivative is 4e-17 in 50 digits, and 0 for whoever rounds."""
+    result = dk.compare(np.var, np.array([0.2, 0.575, 0.95, 1.325, 1.7]), methods=("forward", "reverse"))
+    assert result.kind == "AGREE" and result.row("reverse").digits > 15
