@@ -84,6 +84,14 @@ def within(x):
     return np.stack([inner, inner * 3.0], axis=-1)
 
 
+def again(x):
+    y = np.zeros_like(x)
+    y[0:2] = x[0:2] * 3.0
+    y[1:3] += x[2:4] * 5.0
+    y[0:2] = np.sin(x[1:3])
+    return y
+
+
 def twice(x):
     y = np.zeros_like(x)
     y[:, 0] += x[:, 1] * 2.0
@@ -112,7 +120,7 @@ PROGRAMS = {
     "repeated": lambda x: filled(x, (slice(0, 2), x[0] * x[1]), (slice(2, 4), np.sin(x[2:]))),
     "sums": lambda x: np.stack([np.sum(x * x, axis=0), np.max(np.exp(x), axis=0)]),
     "overwritten": overwritten, "changed later": changed_later, "read between": read_between,
-    "used elsewhere": used_elsewhere, "seen otherwise": seen_otherwise, "within": within, "twice": twice,
+    "used elsewhere": used_elsewhere, "seen otherwise": seen_otherwise, "within": within, "again": again, "twice": twice,
     "two widths": lambda x: (x[0] * np.sum(x), x * np.sum(x)),
     "equal numbers": lambda x: filled(np.copy(np.broadcast_to(np.sum(x), (4, 3))), (0, x[0])) + np.sum(x),
 }
@@ -142,6 +150,31 @@ def test_a_jacobian_is_written_once(count):
     assert run.reason == ""
     if count > 8:
         assert "take()" not in run.source and run.source.count("# native0, over") == 1
+
+
+def test_entries_of_a_sparse_matrix_are_written_once():
+    places = np.arange(6) * 9 + np.arange(500)[:, None] % 9
+
+    def residuals(x):
+        a, b, c, d, e, weight = x[places].T
+        return np.stack([weight * (np.exp(a) * b - c * d + e), weight * (a * d + e * b * c)]).T
+
+    x = np.linspace(0.5, 1.5, 54)
+    values = dk.sparse_jacobian(residuals).prepare(x).values
+    run = compile_(values)
+    run(x)
+    np.testing.assert_allclose(run(x + 0.1), values(x + 0.1), rtol=1e-13)
+    assert run.reason == "" and "concatenate" not in run.source and "take()" not in run.source
+    assert run.source.count("# native0, over") == 1
+
+
+def test_columns_that_are_joined_are_written_in_one_loop():
+    def f(x):
+        columns = [np.sin(x), x, x * x, x[::-1], np.cumsum(x)]
+        return np.concatenate([column.reshape(-1, 1) for column in columns], axis=1)
+
+    run = agrees(f, np.linspace(0.0, 1.0, 700))
+    assert "take()" not in run.source and run.source.count("# native0, over") == 1
 
 
 def test_a_nan_in_a_piece_is_seen():

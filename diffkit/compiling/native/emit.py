@@ -74,7 +74,7 @@ class NativeEmitter(Emitter):
     def _arrange(self, program: Program) -> Plan:
         plan = order(program)
         self.outs = [out for out in program.outs if isinstance(out, Item)]
-        groups, jobs = group(plan.steps, self.layout, self.outs)
+        groups, jobs = group(plan.steps, self.layout, self.outs, plan.watched)
         if not jobs:
             raise Refused("nothing in it is for machine code")
         groups = [Group(found.is_native, part, is_split=found.is_native and len(found.steps) >= WHOLE)
@@ -95,7 +95,7 @@ class NativeEmitter(Emitter):
             if not found.is_native:
                 self.groups.append(found)
                 continue
-            stager = Stager(self.layout)
+            stager = Stager(self.layout, self.pieces)
             for step in found.steps:
                 stager.add(jobs[id(step)])
             for item in found.checked:

@@ -85,6 +85,11 @@ class Layout:
         item.value = array
         self._found.pop(item.number, None)
 
+    def forget(self, view: Item) -> None:
+        """Look at a view anew: its root's entries lie otherwise."""
+        while self._found.pop(view.number, None) is not None and view.source == "call" and view.rule in _VIEWS:
+            view = view.args[0]
+
     def place(self, item: Item) -> Place:
         """Where the entries of an item lie."""
         return _place(*self._resolve(item))

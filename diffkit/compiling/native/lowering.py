@@ -102,7 +102,7 @@ def _pack(builder: Builder, args: list[Item], params: dict[str, Any], value: Any
 
 def _concatenate(builder: Builder, args: list[Item], params: dict[str, Any], value: Any) -> Item | None:
     axis = params.get("axis", 0)
-    if type(axis) is not int or any(arg.kind != "array" for arg in args) or value.size > SMALL_PRODUCT:
+    if type(axis) is not int or any(arg.kind != "array" for arg in args):
         return None
     axis %= value.ndim
     parts, start = [], 0

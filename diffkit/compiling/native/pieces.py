@@ -61,7 +61,7 @@ class Assembly:
         self.group_of: dict[int, int] = {}
         self.jobs: dict[int, Job] = {}
         self.users: dict[int, list[tuple[int, Item | None]]] = {}  # of a root's memory: in which group, which item
-        self.viewed: dict[int, list[Item | None]] = {}  # of a root, who sees it as a view
+        self.views: dict[int, list[Item]] = {}  # of a root, those that are used
         self.changed: set[int] = set()
         self._find_users(plan, groups, jobs, outs)
         for job in self.jobs.values():
@@ -93,7 +93,7 @@ class Assembly:
         root = self.layout.root(item)
         self.users.setdefault(root.number, []).append((where, by))
         if root is not item:
-            self.viewed.setdefault(root.number, []).append(by)
+            self.views.setdefault(root.number, []).append(item)
 
     # --- pieces that never meet ---------------------------------------------------------------------
     def _follow(self, job: Job) -> None:
@@ -152,13 +152,16 @@ class Assembly:
         pieces = self.pieces.get(family[0].number)
         if self.jobs[family[0].number].role != "compute" and (pieces is None or not pieces.is_whole):
             return False
-        if any(user is not place.root for one in family for user in self.viewed.get(one.number, ())) or any(
+        views = [(view, one) for one in family for view in self.views.get(one.number, ())]
+        if not all(self._is_all(view, one) for view, one in views) or any(
                 home == family[0].number for placed in self.placed.values() for home, _ in placed.values()):
             return False
         own = iter(along(place.strides, place.shape))
         strides = [family[0].value.itemsize if size == 1 else next(own) for size in shape]
         for one in family:
             self.layout.lay(one, np.lib.stride_tricks.as_strided(place.root.value, shape, strides))
+        for view, _ in views:
+            self.layout.forget(view)
         return True
 
     def _family(self, item: Item, group: int) -> list[Item]:

@@ -16,6 +16,7 @@ operand must first be whole (a slice of it, a sum over it).
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -100,12 +101,15 @@ def job_of(step: Step, layout: Layout) -> Job | None:
     return Job("compute", item, item.shape, write)
 
 
-def group(steps: list[Step], layout: Layout, outs: list[Item]) -> tuple[list[Group], dict[int, Job]]:
+def group(steps: list[Step], layout: Layout, outs: list[Item],
+          watched: list[Item]) -> tuple[list[Group], dict[int, Job]]:
     """Groups in order, and the job of each step in machine code (by item, or by question)."""
     jobs: dict[int, Job] = {}
     phases: dict[int, int] = {}  # of an item's memory
     found = [job_of(step, layout) for step in steps]
-    wanted = _wanted_views(steps, found, layout, outs)
+    made = {step.item.number for step, job in zip(steps, found) if job is not None}
+    wanted = _wanted_views(steps, found, layout, [
+        *outs, *(item for item in watched if layout.root(item).number not in made)])
     placed: list[tuple[int, Step]] = []
     asked = 0
     for step, job in zip(steps, found):
@@ -136,10 +140,10 @@ def _phase(arg: Item, phases: dict[int, int], layout: Layout, is_native: bool) -
     return phases.get(number, 0)
 
 
-def _wanted_views(steps: list[Step], jobs: list[Job | None], layout: Layout, outs: list[Item]) -> set[int]:
+def _wanted_views(steps: list[Step], jobs: list[Job | None], layout: Layout, looked_at: list[Item]) -> set[int]:
     """Views that something else than machine code looks at."""
     wanted: set[int] = set()
-    waiting = [out for out in outs if out.kind == "array"]
+    waiting = [item for item in looked_at if item.kind == "array"]
     for step, job in zip(steps, jobs):
         item = step.item
         is_looked_through = step.question is None and item.kind == "array" and layout.is_view(item)
@@ -156,8 +160,9 @@ def _wanted_views(steps: list[Step], jobs: list[Job | None], layout: Layout, out
 class Stager:
     """Sorts the jobs of one group into stages."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, pieces: Mapping[int, Any]) -> None:
         self.layout = layout
+        self.pieces = pieces
         self.stages: list[Stage] = []
         self.at: dict[int, int] = {}  # the stage in which an item is computed here
         self.jobs: dict[int, Job] = {}
@@ -250,8 +255,10 @@ class Stager:
         earliest = 0
         if made is not None:
             before = self.jobs[root]
-            joins = before.role == "write" and job.in_place and _adds(before) and _adds(job) \
-                and before.domain == job.domain
+            pieces = self.pieces.get(job.item.number)
+            never_meet = pieces is not None and pieces is self.pieces.get(before.item.number)
+            joins = before.role == "write" and job.in_place and before.domain == job.domain \
+                and (never_meet or (_adds(before) and _adds(job)))
             earliest = made if joins else self._next(made, job)
         if root in self.used:
             earliest = max(earliest, self._next(self.used[root], job))
