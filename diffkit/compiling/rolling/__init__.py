@@ -10,7 +10,9 @@ A Python loop of a thousand steps is recorded as a thousand times the same opera
 ``turns``         one loop taken apart so
 ``distribution``  the program with its loops taken apart
 ``storage``       where values of turns stand: rows of tables, buffers that take turns
-``source``        a loop as Python source
+``packs``         two operations of a turn as one call on twice the numbers
+``search``        which ones; ``layout`` the turn in their order
+``source``        a loop as Python source; ``calling`` what the program does around its call
 """
 
 from diffkit.compiling.rolling.distribution import with_loops

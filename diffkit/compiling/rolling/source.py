@@ -28,13 +28,14 @@ from diffkit.compiling.branches import slot_pool
 from diffkit.compiling.numbers import floats_of
 from diffkit.compiling.plan import WRITES, Step, order, plan
 from diffkit.compiling.program import STILL, Item, Program
+from diffkit.compiling.rolling.calling import Calling
+from diffkit.compiling.rolling.layout import layout
 from diffkit.compiling.rolling.loops import Loop
-from diffkit.compiling.rolling.storage import buffers, escaping, stream
+from diffkit.compiling.rolling.packs import Call, Stack
+from diffkit.compiling.rolling.storage import Stream, buffers, escaping, stream
 from diffkit.compiling.steps import Steps
-from diffkit.rules.indexing import GETITEM
 
-#: The number of the turn, in a line of source.
-INDEX = re.compile(r"\bi\b")
+WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 def source_of(outer: Steps, item: Item) -> list[str]:
@@ -44,56 +45,12 @@ def source_of(outer: Steps, item: Item) -> list[str]:
     name = f"loop{sum(line.startswith('def ') for line in outer.loops)}"
     made = LoopEmitter(outer, loop, name)
     outer.loops += made.lines
-    lines: list[str] = []
-    given = []
-    for inner, arg in zip(loop.inputs, item.args):
-        if inner.number in made.by_rows:
-            given.append(_rows(outer, arg, lines))
-        if inner.number not in made.only_by_rows:
-            given.append(outer.name(arg))
-    arrays = []
-    for _, result in loop.tables:
-        array, rows = _table(outer, result, lines)
-        given.append(rows)
-        if array != outer.name(result):
-            arrays.append(f"{outer.name(result)} = {array}")
+    call = Calling(outer, made, item)
+    given = [call.given(*key) for key in made.given]
+    arrays = [f"{outer.name(result)} = {array}" for result, array in call.arrays()]
     results = [outer.name(result) for pairs in (loop.lasts, loop.lists) for _, result in pairs]
     called = f"{', '.join(results)}{',' * (len(results) == 1)} = " if results else ""
-    return [*lines, outer.commented(f"{called}{name}({', '.join(given)})", item.line), *arrays]
-
-
-def _table(outer: Steps, result: Item, lines: list[str]) -> tuple[str, str]:
-    """An array for all turns' values, and its rows."""
-    slots = outer.plan.slots
-    if result.number in escaping(outer.program):
-        name, shape, dtype = outer.name(result), outer.literal(result.shape), outer.constant(result.value.dtype)
-        lines.append(f"{name} = {outer.function('empty', np.empty)}({shape}, {dtype})")
-        return name, name
-    slots.append(result.value)
-    array = f"b{len(slots) - 1}"
-    outer.rows[result.number] = _listed(outer, array, lines)
-    return array, outer.rows[result.number]
-
-
-def _rows(outer: Steps, item: Item, lines: list[str]) -> str:
-    """The rows of an array: a list that lives from call to call where the array does."""
-    known = outer.rows.get(item.number)
-    if known is None and item.rule is GETITEM and type(item.params["index"]) is slice:
-        return f"{_rows(outer, item.args[0], lines)}[{outer.index(item.params['index'])}]"
-    slot = next((step.slot for step in outer.plan.steps if step.item is item and item.rule not in WRITES), None)
-    if known is None and slot is not None:
-        known = outer.rows.get(~slot)
-        if known is None:
-            known = outer.rows[~slot] = _listed(outer, f"b{slot}", lines)
-    return known or outer.name(item)
-
-
-def _listed(outer: Steps, array: str, lines: list[str]) -> str:
-    """A temporary that lists the rows of another, once and for all."""
-    outer.plan.slots.append([])
-    rows = f"b{len(outer.plan.slots) - 1}"
-    lines.append(f"{rows} or {rows}.extend({array})")
-    return rows
+    return [*call.lines, outer.commented(f"{called}{name}({', '.join(given)})", item.line), *arrays]
 
 
 class LoopEmitter(Steps):
@@ -101,31 +58,68 @@ class LoopEmitter(Steps):
 
     Attributes
     ----------
-    by_rows, only_by_rows : set of int
-        The inputs of which the turns read rows, and those of which they read nothing else.
+    given : list of tuple
+        What the function is given: ("v", number) an input, ("r", number) its rows, ("t", number) the rows of an
+        item's table, ("p", pack) the rows of a pack, ("l", pack, lane) those of a lane, ("s", number) a stack.
     """
 
     def __init__(self, outer: Steps, loop: Loop, name: str) -> None:
         self.loop = loop
         self.title = name
+        self._changing = {before.number for before, _ in loop.carried}
+        kept = escaping(outer.program)
+        self.layout = layout(loop, [step.item for step in order(loop.program).steps], self._read(frozenset()),
+                             {inner.number for inner, result in loop.tables if result.number in kept})
         program = loop.program
+        self._changing = {before.number for before, _ in loop.carried}
         self.owned = owned(loop, program)
         arranged = plan(program, frozenset(item.number for item in self.owned))
         floats = floats_of(arranged, [], loop.carried) if outer.may_be_floats else frozenset()
         super().__init__(program, arranged, outer.namespace, outer._objects,
                          {item.number: f"v{item.number}" for item in loop.inputs}, floats, outer.may_be_floats)
         self.lines: list[str] = []
+        self.given: list[Any] = []
         self._before: list[str] = []
-        self._changing = {before.number for before, _ in loop.carried}
-        self._streams = {step.item.number: found for step in arranged.steps
-                         if (found := stream(step.item, loop, floats, self._changing)) is not None}
-        self._buffers = buffers(loop, arranged)
-        self._given = {inner.number for inner, _ in loop.tables} | self._buffers.keys()  # what to write into
-        self.by_rows = {found.of.number for found in self._streams.values() if found.of.kind == "array"}
-        others = {arg.number for step in arranged.steps if step.item.number not in self._streams
-                  for arg in step.item.args} | {item.number for item in program.outs}
-        self.only_by_rows = self.by_rows - others
+        self.streams = self._read(floats)
+        homes = self.layout.homes
+        self._buffers = {number: those for number, those in buffers(loop, arranged).items() if number not in homes}
+        self._tables = [inner for inner, _ in loop.tables if inner.number not in homes]
+        self._still = self._standing()
+        self._given = {inner.number for inner in self._tables} | self._buffers.keys() | homes.keys()  # to write into
         self._write_loop()
+
+    def _read(self, floats: frozenset[int]) -> dict[int, Stream]:
+        """What the turns read one after the other."""
+        return {item.number: found for item in self.loop.body.items
+                if (found := stream(item, self.loop, floats, self._changing)) is not None}
+
+    def _standing(self) -> dict[int, str]:
+        """The packs of which one row does for all turns, and their buffers: nobody reads them later or elsewhere."""
+        made, found = self.layout, {}
+        outs = {inner.number for inner, _ in self.loop.tables}
+        outs |= {root for _, after in self.loop.carried for root in self.plan.roots[after.number]}
+        for number, pack in enumerate(made.packs):
+            here = {item for item, (its, _, _) in made.homes.items() if its == number}
+            if made.heights[number] == self.loop.turns and not here & outs and not any(
+                    item.number in self.streams for item, _ in pack.fills.values()):
+                self.plan.slots.append(np.empty((2, *pack.like.shape), pack.like.value.dtype))
+                found[number] = f"b{len(self.plan.slots) - 1}"
+        return found
+
+    def _stand(self, used: set[str]) -> list[str]:
+        """What packs of one row hold, and what parts of them are called."""
+        lines = []
+        for number, buffer in self._still.items():
+            lines += [f"{buffer}[{lane}] = {self.name(item)}" for lane, (item, _) in
+                      self.layout.packs[number].fills.items()]
+            names = [(f"p{number}_0", buffer)] + [(f"v{item}", f"{buffer}[{lane}]") for item, (its, lane, _) in
+                                                  self.layout.homes.items() if its == number]
+            lines += [f"{name} = {text}" for name, text in names if name in used]
+        return lines
+
+    def is_moving(self, stack: Stack) -> bool:
+        """Whether a stack has a row for each turn."""
+        return any(item.number in self.streams for item in stack.items)
 
     def raw(self, item: Item) -> str:
         known = super().raw(item)
@@ -140,8 +134,10 @@ class LoopEmitter(Steps):
 
     def _step(self, step: Step) -> list[str]:
         item = step.item
-        if item.number in self._streams:
+        if item.number in self.streams or item.number in self.layout.firsts:
             return []
+        if item.number in self.layout.calls:
+            return [*self._mode(item.quiet), self._together(self.layout.calls[item.number])]
         if item.number not in self._given:
             return super()._step(step)
         name = self.name(item)
@@ -149,6 +145,15 @@ class LoopEmitter(Steps):
         if not text.endswith((f", {name})", f", out={name})")):
             text = f"{name}[...] = {text}"
         return [*self._mode(item.quiet), self.commented(text, item.line)]
+
+    def _together(self, call: Call) -> str:
+        """Two operations as one."""
+        names = []
+        for key, arg in zip(call.operands, self._zero_dimensional(call.first, list(map(self.name, call.first.args)))):
+            names.append(f"p{key[0]}_{key[1]}" if type(key) is tuple else
+                         f"s{self.layout.stacks.index(key)}" if type(key) is Stack else arg)
+        pack, _, row = self.layout.homes[call.first.number]
+        return self.commented(self.called(call.first, names, f"p{pack}_{row}"), call.first.line, call.second.line)
 
     def _write_loop(self) -> None:
         loop = self.loop
@@ -164,31 +169,47 @@ class LoopEmitter(Steps):
         for inner, _ in loop.lists:
             lists.append(f"h{inner.number}")
             body.append(f"h{inner.number}.append({self._left(inner)})")
-        body += self._carry()
+        body += self._carry(body)
         begin = [f"{h} = []" for h in lists]
         begin += [f"{self.name(item)} = {self.function('array', np.array)}({self.name(item)}, order='K')"
                   for item in self.owned]
         begin += [f"{self.raw(before)} = float(v{before.number})" for before, _ in loop.carried
                   if before.number in self.floats]
-        turns = self._turns(body)
+        begin += [f"l{pack}_{lane}[{row}][...] = {self.name(item)}" for pack, lane, row, item in self.layout.starts]
         results = [*(self.name(inner) for inner, _ in loop.lasts), *lists]
+        end = [f"{self.name(inner)} = {text}" for inner, _ in loop.lasts if inner.number not in self.floats
+               and (text := self._left(inner)) != self.name(inner)]
+        end.append(f"return {', '.join(results)}{',' * (len(results) == 1)}" if results else "return")
+        begin += self._stand(_words([*body, *end]))
+        turns = self._turns(body, end)
         lines = [*begin, *self._before, *start, turns, *("    " + line for line in body)]
         if any("token" in line for line in lines):
             lines = ["token = None", "try:", *("    " + line for line in lines), "finally:",
                      "    if token is not None:", "        restore(token)"]
-        for inner, _ in loop.lasts:
-            if inner.number not in self.floats and (text := self._left(inner)) != self.name(inner):
-                lines.append(f"{self.name(inner)} = {text}")
         slots = [f"b{i}" for i in range(len(self.plan.slots))]
         if slots:
             take, give = self.title.replace("loop", "take"), self.title.replace("loop", "give")
             self.namespace[take], self.namespace[give] = slot_pool(self.plan.slots)
-            lines = [f"{', '.join(slots)}{',' * (len(slots) == 1)} = slots = {take}()", *lines, f"{give}(slots)"]
-        lines.append(f"return {', '.join(results)}{',' * (len(results) == 1)}" if results else "return")
-        given = [name for item in loop.inputs for name in (f"r{item.number}", f"v{item.number}")
-                 if (item.number in self.by_rows if name[0] == "r" else item.number not in self.only_by_rows)]
-        given += [f"t{inner.number}" for inner, _ in loop.tables]
-        self.lines = [f"def {self.title}({', '.join(given)}):", *("    " + line for line in lines), ""]
+            lines = [f"{', '.join(slots)}{',' * (len(slots) == 1)} = slots = {take}()", *lines]
+            end.insert(-1, f"{give}(slots)")
+        given = self._parameters(_words([*lines, *end]))
+        self.lines = [f"def {self.title}({', '.join(given)}):", *("    " + line for line in [*lines, *end]), ""]
+
+    def _parameters(self, used: set[str]) -> list[str]:
+        """The names of what the function is given, of which ``given`` says what it is."""
+        keys: list[Any] = [(kind, item.number) for item in self.loop.inputs for kind in "rv"]
+        keys += [("t", item.number) for item in self._tables]
+        for number in range(len(self.layout.packs)):
+            keys += [("p", number), ("l", number, 0), ("l", number, 1)]
+        keys += [("s", number) for number in range(len(self.layout.stacks))]
+        names = {}
+        for key in keys:
+            name = key[0] + "_".join(map(str, key[1:]))
+            moving = key[0] == "s" and self.is_moving(self.layout.stacks[key[1]])
+            if f"{name}_all" in used if moving else name in used:
+                names[key] = f"{name}_all" if moving else name
+        self.given = list(names)
+        return list(names.values())
 
     def _left(self, item: Item) -> str:
         """A value as it is left behind: a copy of what is written into again."""
@@ -196,33 +217,52 @@ class LoopEmitter(Steps):
             return f"{self.function('array', np.array)}({self.name(item)}, order='K')"
         return self._bare(item)
 
-    def _turns(self, body: list[str]) -> str:
+    def _turns(self, body: list[str], end: list[str]) -> str:
         """The line that steps through the turns, and what they read and write one after the other."""
-        names, sources = [], []
-        for number, found in self._streams.items():
-            names.append(f"v{number}")
-            sources.append(found.text(f"r{found.of.number}" if found.of.kind == "array" else self.name(found.of)))
-        for inner, _ in self.loop.tables:
-            names.append(self.name(inner))
-            sources.append(f"t{inner.number}")
-        if not names or any(INDEX.search(line) for line in body):
-            names.insert(0, "i")
-            sources.insert(0, f"range({self.loop.turns})")
+        turns, used = self.loop.turns, _words([*body, *end])
+        found = [(f"v{number}", its.text(f"r{its.of.number}" if its.of.kind == "array" else self.name(its.of)))
+                 for number, its in self.streams.items()]
+        found += [(self.name(inner), f"t{inner.number}") for inner in self._tables]
+        for number, (pack, lane, row) in self.layout.homes.items():
+            if pack not in self._still:
+                found.append((f"v{number}", f"l{pack}_{lane}{self._rows(pack, row)}"))
+        for pack, height in enumerate(self.layout.heights):
+            if pack not in self._still:
+                found += [(f"p{pack}_{row}", f"p{pack}{self._rows(pack, row)}") for row in range(height - turns + 1)]
+        found += [(f"s{k}", f"s{k}_all") for k, stack in enumerate(self.layout.stacks) if self.is_moving(stack)]
+        found = [pair for pair in found if pair[0] in used]
+        if not found or "i" in used:
+            found.insert(0, ("i", f"range({turns})"))
         for item, count in self._buffers.values():
             these = [f"b{len(self.plan.slots) + k}" for k in range(count)]
             self.plan.slots += [item.value] * count
-            names.append(self.name(item))
-            sources.append(f"{self.function('cycle', itertools.cycle)}(({', '.join(these)}))")
+            found.append((self.name(item), f"{self.function('cycle', itertools.cycle)}(({', '.join(these)}))"))
+        sources = [text for _, text in found]
         text = sources[0] if len(sources) == 1 else f"{self.function('zip', zip)}({', '.join(sources)})"
-        return self.commented(f"for {', '.join(names)} in {text}:", f"{self.loop.turns} turns")
+        return self.commented(f"for {', '.join(name for name, _ in found)} in {text}:", f"{turns} turns")
 
-    def _carry(self) -> list[str]:
+    def _rows(self, pack: int, row: int) -> str:
+        """Which rows of a pack the turns step through, as an index."""
+        turns = self.loop.turns
+        return "" if self.layout.heights[pack] == turns else f"[{row}:{row + turns}]"
+
+    def _carry(self, body: list[str]) -> list[str]:
         pairs = [(self.raw(before), self.raw(after)) if before.number in self.floats else
                  (self.name(before), self.name(after)) for before, after in self.loop.carried]
         pairs = [(before, after) for before, after in pairs if before != after]
+        used, count = _words(body) | {self.name(inner) for inner, _ in self.loop.lasts}, -1
+        while count < len(used):  # what is carried on by what is used
+            count = len(used)
+            used |= {after for before, after in pairs if before in used}
+        pairs = [(before, after) for before, after in pairs if before in used]
         if not pairs:
             return []
         return [f"{', '.join(before for before, _ in pairs)} = {', '.join(after for _, after in pairs)}"]
+
+
+def _words(lines: list[str]) -> set[str]:
+    """The names in lines of source."""
+    return {word for line in lines for word in WORD.findall(line.split("  #")[0])}
 
 
 def owned(loop: Loop, program: Program) -> list[Item]:
