@@ -14,6 +14,8 @@ from diffkit.errors import DiffkitError
 
 #: Evaluations of f along one direction: typically, and when f is rough.
 TYPICAL = 30
+#: The part of the time left that directions may take.
+_PART = 0.4
 
 
 def weights_of_results(problem: Problem, seed: int, budget: float) -> Array:
@@ -45,6 +47,7 @@ def pulled_sizes(problem: Problem, weights: Array, budget: float) -> Array | Non
 def plan(problem: Problem, singles: int, budget: float, most: int) -> tuple[int, str, float]:
     """How many draws the budget allows, why not three, and the seconds that one direction takes."""
     one = (TYPICAL + 4) * problem.seconds
+    budget = max(budget, _PART * problem.allowance.for_methods())
     for draws, count in ((3, 15), (2, 2)):
         if draws <= most and (count + singles) * one <= budget:
             return draws, "", one
