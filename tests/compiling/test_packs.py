@@ -24,7 +24,7 @@ def many_packs(monkeypatch):
 
 
 def held(f, *calls):
-    """Hold the bits of f compiled, with what calls before gave kept or written over; the calls that do two at once."""
+    """Hold the bits of f compiled, with what calls before gave kept or written over; how many do two at once."""
     compiled = dk.compile(f)
     kept = []
     with np.errstate(all="ignore"):
