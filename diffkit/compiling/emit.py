@@ -70,8 +70,14 @@ class Emitter(Steps):
     def _steps(self) -> list[str]:
         lines: list[str] = []
         dying = self._dying()
+        tiles = {tile.first: tile for tile in self.plan.tiles}
+        inside = {i for tile in self.plan.tiles for i in range(tile.first, tile.last + 1)}
         for position, step in enumerate(self.plan.steps):
-            if step.question is not None:
+            if position in tiles:
+                lines += self.tiled(tiles[position])
+            if position in inside:
+                pass
+            elif step.question is not None:
                 lines += self._question(step.item, step.question)
             else:
                 lines += self._step(step)
@@ -84,7 +90,8 @@ class Emitter(Steps):
         made: dict[int, Item] = {}
         last: dict[int, int] = {}
         forever = (*self.plan.watched, *self.plan.bounded, *self.program.outs)
-        kept = {item.number for item in forever if isinstance(item, Item)}
+        kept = {item.number for item in forever if isinstance(item, Item)}.union(
+            *(tile.local for tile in self.plan.tiles))
         for position, step in enumerate(self.plan.steps):
             item = step.item
             for arg in (item,) if step.question else item.args:

@@ -18,7 +18,7 @@ from diffkit.compiling.rolling.regions import Affine
 
 #: Names that the source uses itself.
 RESERVED = ("abs", "int", "float", "inputs", "slots", "token", "n", "a", "r", "take", "give", "silence", "restore",
-            "program")
+            "program", "start", "stop")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 

@@ -24,6 +24,7 @@ import numpy as np
 from diffkit.compiling.program import REORDERED, SUBTRACT_AT, Item, Program, is_ufunc_call
 from diffkit.compiling.recording import Question, is_nan_question
 from diffkit.compiling.standins import is_whole
+from diffkit.compiling.tiles import Tile, gather, piece
 from diffkit.rules.contractions import MATMUL
 from diffkit.rules.indexing import GETITEM, _is_basic
 from diffkit.rules.kinds import TABLE
@@ -57,12 +58,15 @@ class Plan:
     watched: list[Item]
     roots: dict[int, frozenset[int]]
     bounded: tuple[Item, ...] = ()
+    tiles: list[Tile] = dataclasses.field(default_factory=list)
 
 
-def plan(program: Program, owned: frozenset[int] = frozenset()) -> Plan:
-    """Order and storage of a program; ``owned`` are inputs that it may write into."""
+def plan(program: Program, owned: frozenset[int] = frozenset(), has_tiles: bool = False) -> Plan:
+    """Order and storage of a program; ``owned`` are inputs that it may write into, ``has_tiles`` allows these."""
     result = order(program)
     outs = [out for out in program.outs if isinstance(out, Item)]
+    if has_tiles:
+        gather(result, outs)
     _write_in_place(result, outs, owned)
     _assign_slots(result, outs)
     return result
@@ -213,6 +217,11 @@ def _assign_slots(plan: Plan, outs: list[Item]) -> None:
     roots = plan.roots
     steps = plan.steps
     last = _last_uses(steps, roots, [*plan.watched, *plan.bounded])
+    local = _assign_pieces(plan)
+    for tile in plan.tiles:  # each of its turns reads what the ones before have read
+        for root, position in last.items():
+            if tile.first <= position <= tile.last:
+                last[root] = tile.last
     kept = {root for out in outs for root in roots[out.number]}
     dying: dict[int, list[int]] = {}
     for root, position in last.items():
@@ -221,7 +230,8 @@ def _assign_slots(plan: Plan, outs: list[Item]) -> None:
     taken: dict[int, int] = {}
     for position, step in enumerate(steps):
         item = step.item
-        if not step.question and not step.in_place and takes_out(item) and not kept & roots[item.number]:
+        if not step.question and not step.in_place and takes_out(item) and not kept & roots[item.number] \
+                and item.number not in local:
             key = (item.shape, item.value.dtype, item.value.strides)
             slot = None
             if is_ufunc_call(item):
@@ -237,6 +247,27 @@ def _assign_slots(plan: Plan, outs: list[Item]) -> None:
             if slot is not None:
                 example = plan.slots[slot]
                 free.setdefault((example.shape, example.dtype, example.strides), []).append(slot)
+
+
+def _assign_pieces(plan: Plan) -> frozenset[int]:
+    """Give temporaries of a piece's size to what only one tile needs; the numbers of these items."""
+    for tile in plan.tiles:
+        within = plan.steps[tile.first:tile.last + 1]
+        last = {arg.number: i for i, step in enumerate(within) for arg in (step.item, *step.item.args)}
+        taken: dict[int, int] = {}
+        free: dict[Any, list[int]] = {}
+        for i, step in enumerate(within):
+            for number in {arg.number for arg in step.item.args}:
+                if number in taken and last[number] == i:  # its entries are read before they are written over
+                    slot = taken.pop(number)
+                    free.setdefault(plan.slots[slot].dtype, []).append(slot)
+            if step.item.number in tile.local and takes_out(step.item):
+                dtype = step.item.value.dtype
+                step.slot = free[dtype].pop() if free.get(dtype) else len(plan.slots)
+                if step.slot == len(plan.slots):
+                    plan.slots.append(piece(tile, step.item))
+                taken[step.item.number] = step.slot
+    return frozenset(number for tile in plan.tiles for number in tile.local)
 
 
 def _operand_slot(item: Item, key: Any, position: int, last: dict[int, int], roots: dict[int, frozenset[int]],

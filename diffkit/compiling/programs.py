@@ -75,15 +75,16 @@ def program_of(recorded: Recorded, is_native: bool, is_checked: bool, is_exact: 
         found = _rearranged(recorded, is_checked)
         if found is not None:
             return dataclasses.replace(found, reason=aside)
-    emitter, function = _numpy_source(recorded, not is_exact)
-    if is_checked:
-        reason = differs(function, recorded.inputs, recorded.values, recorded.structure)
-        if reason and emitter.floats:  # 1 / 0 is an exception among Python's floats
-            emitter, function = _numpy_source(recorded, has_floats=False)
-            reason = differs(function, recorded.inputs, recorded.values, recorded.structure)
-        if reason:
-            return Made(None, reason=reason)
-    return Made(function, emitter.source, aside)
+    has_floats, has_tiles = not is_exact, True
+    while True:
+        emitter, function = _numpy_source(recorded, has_floats, has_tiles)
+        reason = differs(function, recorded.inputs, recorded.values, recorded.structure) if is_checked else ""
+        if reason and emitter.plan.tiles:  # whose results may have another memory order, and so their sums
+            has_tiles = False
+        elif reason and emitter.floats:  # 1 / 0 is an exception among Python's floats
+            has_floats = False
+        else:
+            return Made(None, reason=reason) if reason else Made(function, emitter.source, aside)
 
 
 def _machine_code(recorded: Recorded, is_checked: bool, fuses: bool = True) -> Made:
@@ -92,7 +93,7 @@ def _machine_code(recorded: Recorded, is_checked: bool, fuses: bool = True) -> M
         emitter = native.NativeEmitter(program, recorded.structure, fuses)
         function = _function_of(emitter)
         reason = native.differs(function, recorded.inputs, recorded.values, recorded.structure,
-                                lambda: _numpy_source(recorded, has_floats=False)[1]) if is_checked else ""
+                                lambda: _numpy_source(recorded, False, False)[1]) if is_checked else ""
     except Refused as refused:
         return Made(None, reason=str(refused))
     if reason and emitter.fusible.products:
@@ -106,7 +107,7 @@ def _rearranged(recorded: Recorded, is_checked: bool) -> Made | None:
     program = rearranged(plain, recorded.level.stand_ins)
     if program is plain:
         return None
-    emitter, function = _source_of(program, recorded.structure, True)
+    emitter, function = _source_of(program, recorded.structure, True, True)
     if program.bounded:
         emitter.namespace["otherwise"] = _at_need(plain, recorded.structure)
     return None if is_checked and _is_off(plain, function, recorded) else Made(function, emitter.source)
@@ -117,7 +118,7 @@ def _is_off(plain: Program, function: Callable[..., Any], recorded: Recorded) ->
     terms = max((np.size(item.args[0].value) // max(np.size(item.value), 1) for item in plain.items
                  if item.rule is SUM), default=1)
     if native.differs(function, recorded.inputs, recorded.values, recorded.structure,
-                      lambda: _numpy_source(recorded, False)[1], max(ROUNDINGS, 2 * terms ** 0.5)):
+                      lambda: _numpy_source(recorded, False, False)[1], max(ROUNDINGS, 2 * terms ** 0.5)):
         return True
     found = tree.flatten(function(recorded.inputs)[1])[0]
     return not all(are_alike(a, b) for a, b in zip(found, recorded.values) if isinstance(b, np.ndarray))
@@ -127,17 +128,18 @@ def _at_need(program: Program, structure: tree.Structure) -> Callable[[list[Any]
     """A program that is written when it is first called."""
     @functools.cache
     def function() -> Callable[..., Any]:
-        return _source_of(program, structure, False)[1]
+        return _source_of(program, structure, False, False)[1]
 
     return lambda inputs: function()(inputs)
 
 
-def _numpy_source(recorded: Recorded, has_floats: bool = True) -> tuple[Emitter, Callable[..., Any]]:
-    return _source_of(recorded.program, recorded.structure, has_floats)
+def _numpy_source(recorded: Recorded, has_floats: bool, has_tiles: bool) -> tuple[Emitter, Callable[..., Any]]:
+    return _source_of(recorded.program, recorded.structure, has_floats, has_tiles)
 
 
-def _source_of(program: Program, structure: tree.Structure, has_floats: bool) -> tuple[Emitter, Callable[..., Any]]:
-    arranged = plan(program)
+def _source_of(program: Program, structure: tree.Structure, has_floats: bool,
+               has_tiles: bool) -> tuple[Emitter, Callable[..., Any]]:
+    arranged = plan(program, has_tiles=has_tiles)
     floats = floats_of(arranged, program.outs) if has_floats else frozenset()
     emitter = Emitter(program, arranged, structure, floats, has_floats)
     return emitter, _function_of(emitter)

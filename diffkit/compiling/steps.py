@@ -5,12 +5,16 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import numpy as np
+
 from diffkit.compiling import numbers
 from diffkit.compiling.nesting import nested
-from diffkit.compiling.plan import WRITES, Plan, Step
+from diffkit.compiling.plan import WRITES, Plan, Step, takes_out
 from diffkit.compiling.program import STILL, STRONG_FLOAT, Item, Program
 from diffkit.compiling.recording import Question, answer_key
 from diffkit.compiling.rolling.loops import RESULT, Loop
+from diffkit.compiling.strides import order
+from diffkit.compiling.tiles import Tile
 from diffkit.compiling.wording import Wording
 
 #: A longer expression gets a name.
@@ -57,6 +61,48 @@ class Steps(Wording):
         if item.rule in WRITES:
             return lines + self.written(step, name, out)
         return [*lines, self.commented(f"{name} = {self.expression(item, out)}", item.line)]
+
+    def tiled(self, tile: Tile) -> list[str]:
+        """A loop over pieces of large arrays."""
+        steps = self.plan.steps[tile.first:tile.last + 1]
+        lines = [f"{self.name(step.item)} = {self._whole(step)}" for step in steps
+                 if step.item.number not in tile.local]
+        pieces: dict[str, str] = {}
+        named: dict[int, str] = {}
+        for item in (item for step in steps for item in (*step.item.args, step.item)):
+            axis = tile.cut(item, len(steps[0].item.shape))
+            if axis is None or item.number in named or item.number in tile.local:
+                continue
+            name = self.name(item)
+            named[item.number], pieces[f"{name}_"] = name, f"{name}[{':, ' * axis}start:stop]"
+            self._names[item.number] = f"{name}_"
+        rest = "" if tile.count % tile.size == 0 else f"[{':, ' * tile.axis}:{tile.count} - start]"
+        body = [f"stop = start + {tile.size}", *(f"{name} = {text}" for name, text in pieces.items())]
+        lines += self._mode(steps[0].item.quiet)
+        for step in steps:
+            item, is_local = step.item, step.item.number in tile.local
+            out: str | None = self.name(item)
+            if is_local:
+                out = None if step.slot is None else f"b{step.slot}{rest}"
+            body += self._mode(item.quiet)
+            text = self.expression(item, out)
+            is_written = not is_local and takes_out(item)
+            left = "" if is_written else f"{self.name(item)} = " if is_local else f"{self.name(item)}[...] = "
+            body.append(self.commented(left + text, item.line))
+        body += self._mode(steps[0].item.quiet)
+        lines += [f"for start in range(0, {tile.count}, {tile.size}):", *("    " + line for line in body)]
+        self._names.update(named)
+        return lines
+
+    def _whole(self, step: Step) -> str:
+        """The memory of a result that others need than the tile that computes it."""
+        if step.slot is not None:
+            return f"b{step.slot}"
+        axes = order(step.item.value)
+        shape = self.literal(tuple(step.item.shape[axis] for axis in axes))
+        back = tuple(int(axis) for axis in np.argsort(axes))
+        text = f"{self.function('empty', np.empty)}({shape}, {self.constant(step.item.value.dtype)})"
+        return text if back == tuple(range(len(back))) else f"{text}.transpose({self.literal(back)})"
 
     def _float(self, item: Item) -> list[str]:
         """A number in Python's arithmetic, which knows no error state."""
