@@ -63,9 +63,12 @@ def _on_edge(run: Run) -> Finding | None:
             continue
         where, source = f" at {kink.line}" if kink.line else "", source_of(kink.line)
         given = ", ".join(shown(value) for value in kink.operands[:3])
-        text = (f"{kink.operation}{where} has no derivative at its operands {given}, but a convention, and the "
-                "derivative of a convention is not f's: evaluations of f are right; differentiate beside this point, "
-                "or write f without that kink (x @ x for norm(x)**2)")
+        text = f"{kink.operation}{where} has no derivative at its operands {given}, but a convention, and the " \
+            "derivative of a convention is not f's: evaluations of f are right; differentiate beside this point, " \
+            "or write f without that kink (x @ x for norm(x)**2)"
+        if kink.reason == "vertical":
+            text = f"{kink.operation}{where} has an infinite slope at its operands {given}, and the chain rule no " \
+                "answer (infinity times 0): differentiate beside this point, or write f without that root"
         text += f"; the line: {source}" if source else ""
         return Finding("blame", "", (), 1, text, operation=kink.operation, line=kink.line)
     return None

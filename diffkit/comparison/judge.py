@@ -20,7 +20,7 @@ import numpy as np
 from diffkit.comparison.guard import within
 from diffkit.comparison.judgement import JUMP, KINK, NOISY, PATIENCE, STAIRCASE, VERTICAL, Judgement
 from diffkit.comparison.majority import by_majority, by_referee, doubted_by_f, excused, loss
-from diffkit.comparison.methods import NUMERIC, RULES, USER, Witness
+from diffkit.comparison.methods import NUMERIC, RULES, SYMBOLIC, USER, Witness
 from diffkit.comparison.problem import Array, Problem
 from diffkit.comparison.resolved import ill_conditioned, unresolved
 from diffkit.comparison.roughness import roughness, supported
@@ -104,6 +104,7 @@ def _by_f(problem: Problem, ran: Sequence[Witness], differences: Witness | None,
             problem, lambda at: confirmed_by_f(at, alone, verdict.reference, witness, verdict.words == NOISY,
                                               verdict.source == "referee"),
             lambda _: none, PATIENCE)
+        _by_trend(problem, ran, differences, verdict)
         verdict.undecided = verdict.undecided & verdict.accused()
     found = _tied(problem, ran, live & (verdict.words == "ok"), verdict.wrong)
     if found is None or not found.found.any():
@@ -112,6 +113,21 @@ def _by_f(problem: Problem, ran: Sequence[Witness], differences: Witness | None,
     verdict.undecided = verdict.undecided & ~found.found
     verdict.doubted = verdict.doubted & ~found.found
     return found
+
+
+def _by_trend(problem: Problem, ran: Sequence[Witness], differences: Witness, verdict: Judgement) -> None:
+    """Differences of a rough f stand alone against 50 digits: f's trend decides whether they may."""
+    alone = verdict.wrong[differences.method] & (verdict.words == NOISY)
+    readers = [w for w in ran if w.family in (RULES, SYMBOLIC)]
+    if verdict.source != "referee" or not readers or not alone.any():
+        return
+    rough = within(problem, lambda at: roughness(at, readers, alone), lambda _: None, PATIENCE)
+    if rough is None:
+        return
+    refuted = alone & np.any([np.zeros_like(alone), *rough.refuted.values()], axis=0)
+    # Who has the worst entries with him has the others.
+    excused = alone & ~refuted & rough.looked if refuted.any() else alone
+    verdict.wrong[differences.method] = verdict.wrong[differences.method] & ~excused
 
 
 def _at_special_points(problem: Problem, ran: Sequence[Witness], differences: Witness | None, referee: Witness | None,

@@ -233,3 +233,11 @@ def test_an_operation_with_complex_results_is_held_to_both_parts():
     at = pose(lambda x: np.sum(np.abs(transform(x) + 1)**2), (np.array([1.3, 1.4, -1.8, 0.2, -1.2]),), {}, 0)
     found = culprit(at, 0)
     assert found is not None and "transform" in found.operation and found.entries[0].endswith(".imag")
+
+
+def test_a_root_of_zero_is_named_where_the_chain_rule_has_no_answer():
+    """The variance of one number is 0, whatever it is, and the root of that is no derivative's business."""
+    result = dk.compare(lambda x: np.cbrt(np.var(x)), np.array([0.7]), methods=("reverse",))
+    (blame,) = (finding for finding in result.findings if finding.kind == "blame")
+    assert result.agree is False and blame.operation == "cbrt"
+    assert "has an infinite slope at its operands 0.0, and the chain rule no answer" in blame.text

@@ -142,3 +142,34 @@ def test_a_part_that_a_trace_misses_is_no_grain():
     hidden = lambda x: np.sum(np.sin(x)) + 1e-6 * float(np.sum(dk.value(x)))
     result = dk.compare(hidden, np.array([0.3, 0.7]))
     assert result.agree is False and "evaluations of f contradict the recorded program" in result.verdict
+
+
+def spectrum(x):
+    return np.abs(np.fft.rfft(x))**2
+
+
+def constant_but_for_rounding(x):
+    """The first entry is |sum of differences|^2: 0, computed as some 1e-34."""
+    y = np.exp(spectrum(x) - np.max(spectrum(x)))
+    y = y / np.sum(y)
+    return spectrum(y - np.roll(y, 1))
+
+
+def too_fast_to_be_seen(x):
+    """sinc of numbers of 1e5: it turns within every step that differences take."""
+    y = np.expm1(spectrum(x))
+    return np.prod(np.sinc(np.outer(y, y).ravel()[:6]))
+
+
+@pytest.mark.parametrize("f, x", [
+    (constant_but_for_rounding, np.array([1.30978872, 1.37554173, 1.78206343, -1.77825804, -1.20206126])),
+    (too_fast_to_be_seen, np.array([-1.41489961, 0.49728391, 1.28449574, -1.76178173])),
+])
+def test_differences_of_a_rough_function_are_no_evidence_against_fifty_digits(f, x):
+    assert dk.compare(f, x, methods=("forward", "reverse", "central")).agree is not False
+
+
+def test_the_trend_of_a_rough_function_is_evidence():
+    """A half of x goes past the tape, under noise of 1e-7."""
+    hidden = lambda x: np.sin(x) + 1e-7 * np.sin(1e9 * dk.value(x)) + 0.5 * float(dk.value(x))
+    assert dk.compare(hidden, 0.7, methods=("forward", "reverse", "central")).agree is False
