@@ -80,7 +80,7 @@ def test_an_f_that_waits_for_ever_when_it_is_asked_again():
 
 
 def test_an_f_that_waits_beside_the_point_is_judged_at_it(monkeypatch):
-    monkeypatch.setattr("diffkit.comparison.guard.patience", lambda seconds, hung=False: 0.1)
+    monkeypatch.setattr("diffkit.comparison.guard.patience", lambda seconds, hung=False: 0.05)
 
     def f(x):
         if np.any(dk.value(x) != PAIR):
@@ -92,8 +92,8 @@ def test_an_f_that_waits_beside_the_point_is_judged_at_it(monkeypatch):
 
 
 def test_a_check_of_a_function_that_waits_beside_the_point_says_so(monkeypatch):
-    monkeypatch.setattr("diffkit.testing.checking.patience", lambda seconds, hung=False: 0.1)
-    monkeypatch.setattr("diffkit.comparison.guard.patience", lambda seconds, hung=False: 0.1)
+    monkeypatch.setattr("diffkit.testing.checking.patience", lambda seconds, hung=False: 0.05)
+    monkeypatch.setattr("diffkit.comparison.guard.patience", lambda seconds, hung=False: 0.05)
 
     def f(x):
         if abs(dk.value(x) - 2.0) > 1e-9:
@@ -123,10 +123,10 @@ def test_a_slow_function_is_judged_by_what_can_be_afforded():
 
 
 def test_a_wrong_gradient_of_a_slow_function_is_still_caught():
-    f = Slow(0.05)
-    result = dk.compare(f, PAIR, methods=("reverse", lambda x: 3 * x), budget=1.5)
+    f = Slow(0.03)
+    result = dk.compare(f, PAIR, methods=("reverse", lambda x: 3 * x), budget=0.9)
     assert result.agree is False and "1.5 times the right value" in result.verdict
-    assert f.begun * 0.05 <= 1.5 + 0.05
+    assert f.begun * 0.03 <= 0.9 + 0.03
 
 
 def test_the_cost_is_stated_before_it_is_spent():
@@ -234,9 +234,9 @@ class Terminal(io.StringIO):
 
 
 def test_a_long_first_call_and_long_work_are_told_on_a_terminal(monkeypatch):
-    monkeypatch.setattr(progress, "_NOTEWORTHY", 0.02)
+    monkeypatch.setattr(progress, "_NOTEWORTHY", 0.01)
     monkeypatch.setattr("sys.stderr", Terminal())
-    dk.compare(Slow(0.04), PAIR, methods=("reverse", "central"), referee=False)
+    dk.compare(Slow(0.02), PAIR, methods=("reverse", "central"), referee=False)
     told = sys.stderr.getvalue()
     first, rest = told.split("\x1b[2K\r", 1)  # the line is taken away again
     assert first == "the first call of f takes its time; it is waited for 60 s\r"
