@@ -22,7 +22,7 @@ from diffkit.comparison.judgement import JUMP, KINK, NOISY, PATIENCE, STAIRCASE,
 from diffkit.comparison.majority import by_majority, by_referee, doubted_by_f, excused, loss
 from diffkit.comparison.methods import NUMERIC, RULES, SYMBOLIC, USER, Witness
 from diffkit.comparison.problem import Array, Problem
-from diffkit.comparison.resolved import ill_conditioned, unresolved
+from diffkit.comparison.resolved import ill_conditioned, unresolved, zero_beside_swing
 from diffkit.comparison.roughness import roughness, supported
 from diffkit.comparison.second_look import confirmed_by_f
 from diffkit.comparison.sorts import (
@@ -67,6 +67,10 @@ def judge(problem: Problem, witnesses: Sequence[Witness], referee: Witness | Non
     plain = live & (verdict.words != KINK) & ~((verdict.words == STAIRCASE) & flat_by_rules(ran, shape))
     exact = None if referee is None else referee.value
     verdict.unresolved = plain & unresolved(problem, ran, verdict, exact)
+    if verdict.source != "referee" and verdict.unresolved.any():
+        verdict.unresolved = verdict.unresolved & ~within(
+            problem, lambda at: zero_beside_swing(at, differences, verdict.reference, verdict.unresolved),
+            lambda _: np.zeros(shape, bool), PATIENCE)
     verdict.ill = plain & ill_conditioned(problem, ran, verdict, exact)
     if verdict.source != "referee":  # what f's noise hides from a caller's gradient is not the code's cancellation
         readers = [w for w in ran if w.family != USER]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,6 +21,8 @@ from diffkit.comparison.tolerance import (
 )
 
 _FULL_DIGITS = 15.95
+#: How far from the point f's swing is looked at, in sizes of an input, and for how many inputs.
+_AROUND, _MOST = 0.25, 24
 
 
 def unresolved(problem: Problem, ran: Sequence[Witness], verdict: Judgement, referee: Array | None) -> Array:
@@ -43,6 +46,32 @@ def unresolved(problem: Problem, ran: Sequence[Witness], verdict: Judgement, ref
         if w.family == USER:
             unresolved |= ~certified_by[w.method] & ~verdict.wrong[w.method]
     return np.asarray(unresolved)
+
+
+def zero_beside_swing(problem: Problem, differences: Witness | None, reference: Array, among: Array) -> Array:
+    """Entries of ``among`` that are 0 as far as differences tell, and far less than f does around the point.
+
+    At an exact fit all derivatives are 0, so that none of them is a measure for the others.
+    """
+    found = np.zeros(among.shape, bool)
+    columns = np.flatnonzero(among.any(axis=0))
+    if differences is None or differences.claim is None or len(columns) > _MOST or np.iscomplexobj(problem.point):
+        return found
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        here = np.concatenate([np.reshape(out, -1) for out in problem.outs])
+        for column in columns:
+            x = float(problem.point[column])
+            try:
+                there = [np.reshape(problem.flat_call(problem.leaves_with(int(column), at)), -1)
+                         for at in (x + _AROUND * (abs(x) or 1.0), x - _AROUND * (abs(x) or 1.0))]
+            except Exception:  # outside f's domain
+                continue
+            swing = np.max(np.abs(np.stack(there) - here), axis=0) / (_AROUND * (abs(x) or 1.0))
+            claim = np.asarray(differences.claim)[:, column]
+            said = np.abs(np.asarray(differences.value)[:, column])
+            found[:, column] = (said <= claim) & (np.abs(reference[:, column]) <= claim) & (claim <= 1e-9 * swing)
+    return found & among
 
 
 def ill_conditioned(problem: Problem, ran: Sequence[Witness], verdict: Judgement, referee: Array | None) -> Array:
