@@ -2,7 +2,8 @@
 
 ``signature``   what calls must have in common; ``captured`` what f reads besides its arguments
 ``recording``   the interpreter that records a run with all its questions
-``program``     operations in order, each distinct one once; ``optimise`` what is cheaper and equal
+``program``     operations in order, each distinct one once; ``optimise`` what is cheaper and equal;
+              ``spelling`` rows as the ufuncs they are made of
 ``rolling``     repeated parts as loops; ``plan`` order and storage; ``numbers`` what Python's floats compute
 ``naming``      what the source calls its values; ``wording`` one operation; ``nesting``, ``steps`` lines of them
 ``emit``        the source of the whole; ``native`` machine code; ``programs`` a recording as a program, compared

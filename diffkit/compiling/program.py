@@ -161,7 +161,7 @@ class Builder:
         self.simplify = simplify
         self._known: dict[Any, Item] = {}
         self.simplified = 0
-        self._is_quiet: bool | None = None  # while an operation is simplified
+        self.is_quiet: bool | None = None  # while an operation is simplified
 
     def input(self, value: Any) -> Item:
         return self._new("input", value)
@@ -178,14 +178,14 @@ class Builder:
              quiet: bool = False, boxed: bool = False) -> Item:
         """The item for ``rule(*args, **params)``, whose value was ``value``."""
         if not boxed:
-            around, self._is_quiet = self._is_quiet, quiet
+            around, self.is_quiet = self.is_quiet, quiet
             for _ in range(MOST_TIMES):
                 found = self.simplify(self, rule, list(args), params, value)
                 self.simplified += found is not None
                 if found is None or isinstance(found, Item):
                     break
                 rule, args, params = found
-            self._is_quiet = around
+            self.is_quiet = around
             if isinstance(found, Item):
                 return found
         pure = isinstance(rule, Function) or TABLE.get(rule.name) is rule or rule.kind == "pick"
@@ -215,7 +215,7 @@ class Builder:
             value = rule.call(*(plain(arg.value) for arg in args), **params)
         if any(arg.source != "constant" for arg in args):
             value = self.stand_ins.of(value)
-        quiet = self._is_quiet
+        quiet = self.is_quiet
         if quiet is None:
             quiet = all(arg.quiet for arg in args if arg.source == "call")
         line = next((arg.line for arg in args if arg.line), "")

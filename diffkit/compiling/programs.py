@@ -16,11 +16,11 @@ from diffkit.compiling.emit import Emitter
 from diffkit.compiling.layouts import rearranged
 from diffkit.compiling.native.checking import ROUNDINGS
 from diffkit.compiling.numbers import floats_of
-from diffkit.compiling.optimise import simplify
 from diffkit.compiling.plan import plan
 from diffkit.compiling.program import Program, build
 from diffkit.compiling.recording import CompileLevel, Operation, Refused, frozen_copy
 from diffkit.compiling.rolling import with_loops
+from diffkit.compiling.spelling import spell
 from diffkit.compiling.strides import are_alike
 from diffkit.rules.reductions import SUM
 
@@ -51,7 +51,7 @@ class Recorded:
     @functools.cached_property
     def program(self) -> Program:
         """What was recorded, for NumPy."""
-        return with_loops(build(self.level, self.marks, self.results, simplify))
+        return with_loops(build(self.level, self.marks, self.results, spell))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -133,7 +133,7 @@ def test_a_planted_error_is_found_and_refused(monkeypatch, rule, planted):
     def wrong(builder, given, args, params, value):
         return planted(args) if given is rule else simplify(builder, given, args, params, value)
 
-    monkeypatch.setattr(programs, "simplify", wrong)
+    monkeypatch.setattr(programs, "spell", wrong)
     c = dk.compile(lambda x: (x * 3 - 1) + x * x)
     x = np.array([0.5, 2.0])
     for _ in range(2):
