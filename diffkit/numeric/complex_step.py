@@ -14,9 +14,11 @@ Hessian as little as a gradient.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.exceptions import ComplexWarning
 
 from diffkit import tree
 from diffkit.errors import ComplexStepError
@@ -134,7 +136,13 @@ def _stepped(evaluator: Evaluator, line: Line, tiny: Array, point: Array) -> Arr
         part = real.astype(np.result_type(real.dtype, np.complex64))
         part.imag = imaginary[leaf.start:leaf.stop].reshape(leaf.shape)
         leaves.append(watched(part))
-    out = evaluator.f(tree.unflatten(entries.structure, leaves))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ComplexWarning)
+            out = evaluator.f(tree.unflatten(entries.structure, leaves))
+    except ComplexWarning:
+        raise ComplexStepError("f casts a complex number to a real one, which drops the derivative", 'scheme="auto"',
+                               "np.float32(x), np.asarray(x, float), an assignment into a real array") from None
     try:
         array = np.array(_plain(out), np.result_type(evaluator.dtype, np.complex64))
     except (TypeError, ValueError):

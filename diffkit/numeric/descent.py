@@ -103,7 +103,8 @@ def _steps(line: Line, stencil: Stencil) -> tuple[Array, int]:
     spans = np.log2(np.where(known, reach, 1)) - np.log2(np.where(known, scale, 1))
     if line.plane:  # both steps shrink together, or there is no series
         spans = np.full_like(spans, spans.min())
-    wider = np.minimum(12, np.ceil(spans / 3)).astype(int)  # levels from reach to scale, of every column
+    # Levels from reach to scale, of every column.
+    wider = np.where(spans < 1, 0, np.minimum(12, np.ceil(spans / 3))).astype(int)
     approach = int(wider.max())
     depth = max(_MOST_LEVELS, math.ceil(0.83 * line.bits)) - approach
     level = np.arange(-approach, depth)[:, None]

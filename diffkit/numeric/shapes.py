@@ -78,18 +78,20 @@ def verticals(pairs: Pairs, noise: Array) -> tuple[Array, Array]:
 
 
 def stairs(pairs: Pairs, floor: Array) -> Stairs:
-    """Flat at the finest levels on both sides, moving further out by far more than rounding."""
+    """Flat at the finest levels on both sides, or the only one, and moving further out by far more than rounding."""
     levels = len(pairs.step)
     right = np.where(np.isnan(pairs.plus), 0, pairs.plus - pairs.base)
     left = np.where(np.isnan(pairs.minus), 0, pairs.minus - pairs.base)
     moves = (right != 0) | (left != 0)
-    known = ~np.isnan(pairs.plus) & ~np.isnan(pairs.minus)
+    sides = ~np.isnan(pairs.plus), ~np.isnan(pairs.minus)
+    lone = ~(sides[0] & sides[1]).any(axis=0)
+    known = np.where(lone, sides[0] | sides[1], sides[0] & sides[1])
     columns = np.arange(len(pairs.base))
     last = levels - 1 - np.argmax(moves[::-1], axis=0)  # the finest level that moves
     finer = (np.arange(levels)[:, None] > last) & known
     # Some side may move one stair earlier than the other: by at most a factor of 64 in the step.
     near = pairs.step <= 65 * pairs.step[last, columns]
-    both = (near & (right != 0)).any(axis=0) & (near & (left != 0)).any(axis=0)
+    both = (near & (right != 0)).any(axis=0) & (near & (left != 0)).any(axis=0) | lone
     quantum = np.maximum(np.abs(right), np.abs(left))[last, columns]
     found = moves.any(axis=0) & (finer.sum(axis=0) >= 3) & both & (quantum > 16 * floor.min(axis=0))
     widest = np.max(np.where(known, pairs.step, 0), axis=0)
