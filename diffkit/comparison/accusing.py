@@ -17,6 +17,9 @@ def unusable(problem: Problem, witnesses: Sequence[Witness], judged: Judgement) 
     """Candidates of the caller's that gave nothing to compare."""
     findings = []
     for w in witnesses:
+        if w.family == USER and w.unsteady:
+            findings.append(Finding("raised", w.method, (), 0, pattern="not deterministic",
+                                    text=f"{w.method} gave another answer when it was asked again"))
         if w.family != USER or w.ran:
             continue
         if w.state == MISSHAPEN:

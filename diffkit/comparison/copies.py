@@ -57,3 +57,12 @@ def _same_leaf(x: Any, y: Any) -> bool:
     if isinstance(x, str):
         return bool(x == y)
     return type(x) is type(y)  # other objects have no reliable equality
+
+
+def in_order_of(wanted: Any, given: Any) -> Any:
+    """A container with its dicts in the order of another's, where they have the same keys: it means nothing there."""
+    if type(wanted) is dict and type(given) is dict and wanted.keys() == given.keys():
+        return {key: in_order_of(wanted[key], given[key]) for key in wanted}
+    if type(wanted) in (list, tuple) and type(given) is type(wanted) and len(given) == len(wanted):
+        return type(wanted)(in_order_of(a, b) for a, b in zip(wanted, given))
+    return given

@@ -79,6 +79,8 @@ class Witness:
     raised: Array | None = None
     #: Whether the rules measured a partial that has no closed form: then this is no witness beside differences.
     measured: bool = False
+    #: Whether a caller's function answered differently when it was asked again.
+    unsteady: bool = False
     #: A referee's: whether a branch of the program would go the other way a hair beside the point.
     branches: bool = False
     #: A referee's: where f is not constant beside the point, be its derivative 0 or not.
@@ -268,7 +270,7 @@ def _user(problem: Problem, name: str, method: Function, budget: float, seed: in
     slack = 1e3 * problem.epsilon
     largest = float(np.max(np.abs(value[np.isfinite(value)]), initial=0.0))
     if not np.allclose(again, value, rtol=slack, atol=slack * largest, equal_nan=True):
-        result.note = "it is not deterministic: asked again, it gave another answer"
+        result.note, result.unsteady = "it is not deterministic: asked again, it gave another answer", True
         return result  # what it moves by is no rounding
     result.spread = _spread(problem, lambda at: at.matrix(run(at)), seed)
     if problem.low_precision:

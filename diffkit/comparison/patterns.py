@@ -151,6 +151,9 @@ def _factor(problem: Problem, factor: complex | float) -> str:
             return f"1/{number} of the right value"
         if close(-number):
             return f"-{number} times the right value"
+    whole = round(1 / real) if real > 0 else 0
+    if 12 < whole <= 100 and close(1 / whole):
+        return f"1/{whole} of the right value"
     if abs(real - 1) < 0.01:
         return f"{real:.10g} times the right value: relative error {abs(real - 1):.1e}"
     return f"{real:.6g} times the right value"
@@ -209,6 +212,11 @@ def _which(problem: Problem, wrong: Array) -> str:
                 and not columns[stop:].any():
             return f", only by {name}"
         start = stop
+    if wrong.shape[0] == wrong.shape[1] > 1:
+        diagonal = np.eye(len(wrong), dtype=bool)
+        for place, mask in (("on", diagonal), ("off", ~diagonal)):
+            if np.array_equal(wrong, mask):
+                return f", only {place} the diagonal"
     if problem.rows > 1 and count > 1:
         rows = wrong.any(axis=1)
         if rows.sum() == 1:

@@ -17,7 +17,7 @@ import numpy as np
 from diffkit import tree
 from diffkit.arguments import Argnums, Moving, argument_names, split
 from diffkit.comparison.allowance import Allowance
-from diffkit.comparison.copies import copied
+from diffkit.comparison.copies import copied, in_order_of
 from diffkit.errors import ShapeError
 
 Function = Callable[..., Any]
@@ -172,7 +172,7 @@ class Problem:
             self.moving.answer([_Block(out.shape + np.shape(leaf)) for leaf in self.moving.leaves])
             for out in self.outs])
         wanted, structure = tree.flatten(expected)
-        found, other = tree.flatten(jacobian)
+        found, other = tree.flatten(in_order_of(expected, jacobian))
         if other != structure:
             raise ShapeError(f"returned {_describe(jacobian)} where {_describe(expected)} is expected")
         arrays = [_array(leaf) for leaf in found]

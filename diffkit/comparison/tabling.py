@@ -29,7 +29,7 @@ def row_of(problem: Problem, w: Witness, judged: Judgement, found: Array | None)
         error = 0.0 if error <= 2 * underflow(problem) else error
     state = w.state
     mask = judged.wrong.get(w.method)
-    if state == OK and mask is not None and mask.any():
+    if state == OK and (w.unsteady or (mask is not None and mask.any())):
         state = "wrong"
     answer = w.answer
     ratio = None if w.seconds is None else w.seconds / max(problem.seconds, 1e-9)

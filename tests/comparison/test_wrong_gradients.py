@@ -173,3 +173,44 @@ def test_lambdas_and_equal_names_get_rows_of_their_own():
     result = dk.compare(least_squares, X, methods=("reverse", lambda x: its_gradient(x), lambda x: -its_gradient(x)))
     assert [row.method for row in result.rows if row.family == "user"] == ["<lambda>", "<lambda>#2"]
     assert result.row("<lambda>").status == "ok" and result.row("<lambda>#2").status == "wrong"
+
+
+@pytest.mark.parametrize("size", [3, 1000])
+def test_the_order_of_a_dicts_keys_means_nothing(size):
+    def f(p):
+        return np.sum(p["a"] ** 2) + p["inner"][0]["c"] * p["b"]
+
+    point = {"a": np.linspace(1, 2, size), "b": 3.0, "inner": [{"c": 0.5, "d": 1.0}]}
+    right = lambda p: {"inner": [{"d": 0.0, "c": p["b"]}], "b": p["inner"][0]["c"], "a": 2 * p["a"]}
+    assert dk.compare(f, point, methods=("reverse", right)).agree is True
+    wrong = lambda p: {**right(p), "b": -p["inner"][0]["c"]}
+    result = dk.compare(f, point, methods=("reverse", wrong))
+    assert result.agree is False and 'p["b"]' in result.verdict
+    missing = lambda p: {"b": p["inner"][0]["c"], "a": 2 * p["a"]}
+    assert "is expected" in dk.compare(f, point, methods=("reverse", missing)).verdict
+
+
+@pytest.mark.parametrize("size", [3, 1000])
+def test_a_gradient_that_changes_is_wrong_even_if_it_was_right_at_first(size):
+    calls = []
+
+    def mine(x):
+        calls.append(None)
+        return 2 * x * (1 if len(calls) == 1 else 3)
+
+    result = dk.compare(lambda x: np.sum(x**2), np.linspace(1, 2, size), methods=("reverse", mine))
+    assert result.agree is False and "mine gave another answer when it was asked again" in result.verdict
+    assert result.row("mine").status == "wrong" and "not deterministic" in result.row("mine").note
+
+
+@pytest.mark.parametrize("error, pattern", [
+    (lambda s: -np.outer(s, s), "only on the diagonal"), (lambda s: np.diag(s * (1 - s)), "zero, only off the diagonal"),
+    (lambda s: (np.diag(s) - np.outer(s, s)) / 20, "1/20 of the right value"),
+])
+def test_the_pattern_of_a_jacobian_is_named(error, pattern):
+    def softmax(z):
+        e = np.exp(z - np.max(z))
+        return e / np.sum(e)
+
+    result = dk.compare(softmax, np.array([0.2, 1.0, -0.3]), methods=("reverse", lambda z: error(softmax(z))))
+    assert result.agree is False and result.findings[0].pattern == pattern
