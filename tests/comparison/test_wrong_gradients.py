@@ -204,7 +204,8 @@ def test_a_gradient_that_changes_is_wrong_even_if_it_was_right_at_first(size):
 
 
 @pytest.mark.parametrize("error, pattern", [
-    (lambda s: -np.outer(s, s), "only on the diagonal"), (lambda s: np.diag(s * (1 - s)), "zero, only off the diagonal"),
+    (lambda s: -np.outer(s, s), "only on the diagonal"),
+    (lambda s: np.diag(s * (1 - s)), "zero, only off the diagonal"),
     (lambda s: (np.diag(s) - np.outer(s, s)) / 20, "1/20 of the right value"),
 ])
 def test_the_pattern_of_a_jacobian_is_named(error, pattern):
