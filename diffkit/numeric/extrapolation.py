@@ -31,6 +31,8 @@ _TOLERATED, _ENLARGED = 2.0, 64.0
 _ASIDE, _LAGS = 16.0, 4
 # A move so many times smaller than theory has it is an accident.
 _TURNED = 4.0
+# With more witnesses than these, one that is so many times farther off than those at the finest levels is no noise.
+_FEW, _LONELY = 5, 32.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,5 +178,11 @@ def _admit(table: Array, row: int, truncation: Array, spread: Array, step: Array
 
 def _excess(off: Array, allowed: Array, noise: Array) -> Array:
     """By how many times its noise the worst of some witnesses is farther off than allowed, (m,)."""
-    excess = np.nan_to_num(np.maximum(np.abs(off) - allowed, 0), nan=0.0, posinf=np.inf)
-    return np.asarray(np.max(excess / np.where(noise > 0, noise, 1e-300), axis=0, initial=0))
+    ratio = np.maximum(np.abs(off) - allowed, 0) / np.where(noise > 0, noise, 1e-300)
+    ratio = np.nan_to_num(ratio, nan=0.0, posinf=np.inf)
+    worst = np.asarray(np.max(ratio, axis=0, initial=0))
+    if len(ratio) > _FEW:
+        # Noise that was taken for too small shows at the finest levels as well; else f is another function there.
+        usual = np.sort(ratio[len(ratio) // 2:], axis=0)[-2]
+        worst = np.where((worst > _TOLERATED) & (usual < worst / _LONELY), np.inf, worst)
+    return worst
