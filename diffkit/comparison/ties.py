@@ -29,7 +29,7 @@ _RADII = (1e-4, 1e-6)
 #: Steps of differences, in radii: the smaller one where the larger crosses a kink (600 ranks lie close together).
 _STEPS = (1e-2, 1e-4)
 #: Samples for each disputed input (of many), those of a first glance, and directions of random signs.
-_SAMPLES, _FEWER, _GLANCE, _DIRECTIONS = 8, 2, 6, 64
+_SAMPLES, _FEWER, _GLANCE, _DIRECTIONS = 9, 3, 12, 64
 #: Up to so many disputed inputs are differenced one by one; numbers that all gradients of a radius may hold.
 _MANY, _LARGEST = 24, 20_000_000
 #: Seconds of work that all of it may take (not of waiting for other processes).
@@ -119,8 +119,11 @@ def _around(problem: Problem, columns: Array, radius: float, samples: int, rng: 
         # A first sample may be slow by chance: the time that all take is foreseen after a while.
         if now - begun > _LONGEST / 4 and now + (now - begun) / max(number, 1) * (samples - number) > end:
             raise TimeoutError
-        if number % len(columns) == 0:
+        if number % len(columns) == 0 or samples == _GLANCE:
+            # All up, all down, or as it comes: the least of many rectified numbers moves only if all go up.
             offsets = radius * size * rng.uniform(-1, 1, len(columns))
+            turn = (number if samples == _GLANCE else number // len(columns)) % 3
+            offsets = offsets if turn == 2 else np.abs(offsets) * (1 - 2 * turn)
         there = x.copy()
         # Turned on by one each time: then every input has been in every place of the order.
         there[columns] += np.roll(offsets, number)

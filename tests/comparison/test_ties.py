@@ -165,3 +165,13 @@ def test_a_wrong_rule_beside_the_point_is_no_evidence():
     middle.defvjp(lambda x: (np.median(x), x), lambda x, g: (2 * g * (x == np.sort(x)[len(x) // 2]) /
                                                              np.sum(x == np.sort(x)[len(x) // 2]),))
     assert dk.compare(middle, np.ones(101), methods=("reverse", "central")).agree is not True
+
+
+@pytest.mark.parametrize("n", [2, 6, 30])
+def test_a_kink_that_shows_only_where_all_inputs_go_up(n):
+    """The least of n rectified numbers at 0 moves in one of 2^n directions of signs."""
+    f = lambda x: np.min(np.maximum(x, 0.0))
+    result = dk.compare(f, np.zeros(n), methods=("forward", "reverse", "central"))
+    assert (result.kind, result.agree) == ("KINK", True), result.verdict
+    wrong = lambda x: np.full(n, 1.5 / n)
+    assert dk.compare(f, np.zeros(n), methods=("reverse", "central", wrong)).agree is False
