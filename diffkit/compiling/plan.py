@@ -253,11 +253,12 @@ def _assign_pieces(plan: Plan) -> frozenset[int]:
     """Give temporaries of a piece's size to what only one tile needs; the numbers of these items."""
     for tile in plan.tiles:
         within = plan.steps[tile.first:tile.last + 1]
-        last = {arg.number: i for i, step in enumerate(within) for arg in (step.item, *step.item.args)}
+        last = {root: i for i, step in enumerate(within) for arg in (step.item, *step.item.args)
+                for root in plan.roots[arg.number]}
         taken: dict[int, int] = {}
         free: dict[Any, list[int]] = {}
         for i, step in enumerate(within):
-            for number in {arg.number for arg in step.item.args}:
+            for number in {root for arg in step.item.args for root in plan.roots[arg.number]}:
                 if number in taken and last[number] == i:  # its entries are read before they are written over
                     slot = taken.pop(number)
                     free.setdefault(plan.slots[slot].dtype, []).append(slot)

@@ -16,6 +16,7 @@ from diffkit.compiling.rolling.loops import RESULT, Loop
 from diffkit.compiling.strides import order
 from diffkit.compiling.tiles import Tile
 from diffkit.compiling.wording import Wording
+from diffkit.rules.shapes import TRANSPOSE
 
 #: A longer expression gets a name.
 WIDEST = 72
@@ -65,34 +66,45 @@ class Steps(Wording):
     def tiled(self, tile: Tile) -> list[str]:
         """A loop over pieces of large arrays."""
         steps = self.plan.steps[tile.first:tile.last + 1]
+        views = [step.item for step in steps if step.item.rule is TRANSPOSE and step.item.number not in tile.local]
         lines = [f"{self.name(step.item)} = {self._whole(step)}" for step in steps
-                 if step.item.number not in tile.local]
+                 if step.item.number not in tile.local and step.item not in views]
         pieces: dict[str, str] = {}
-        named: dict[int, str] = {}
-        for item in (item for step in steps for item in (*step.item.args, step.item)):
-            axis = tile.cut(item, len(steps[0].item.shape))
-            if axis is None or item.number in named or item.number in tile.local:
-                continue
-            name = self.name(item)
-            named[item.number], pieces[f"{name}_"] = name, f"{name}[{':, ' * axis}start:stop]"
-            self._names[item.number] = f"{name}_"
-        rest = "" if tile.count % tile.size == 0 else f"[{':, ' * tile.axis}:{tile.count} - start]"
-        body = [f"stop = start + {tile.size}", *(f"{name} = {text}" for name, text in pieces.items())]
+        whole: dict[int, str] = {}
+        body: list[str] = []
         lines += self._mode(steps[0].item.quiet)
         for step in steps:
-            item, is_local = step.item, step.item.number in tile.local
-            out: str | None = self.name(item)
-            if is_local:
-                out = None if step.slot is None else f"b{step.slot}{rest}"
-            body += self._mode(item.quiet)
-            text = self.expression(item, out)
-            is_written = not is_local and takes_out(item)
-            left = "" if is_written else f"{self.name(item)} = " if is_local else f"{self.name(item)}[...] = "
-            body.append(self.commented(left + text, item.line))
+            item = step.item
+            for arg in (*item.args, item):
+                axis = tile.cut(arg, item)
+                if axis is None or arg.number in tile.local:
+                    continue
+                name = whole.setdefault(arg.number, self.name(arg))
+                self._names[arg.number] = f"{name}_" if arg.number in tile.axes else f"{name}_{axis or ''}"
+                if arg not in views:
+                    pieces[self._names[arg.number]] = f"{name}[{':, ' * axis}start:stop]"
+            body += self._mode(item.quiet) + [self._piece(tile, step)]
+            self._names.update({arg.number: whole[arg.number] for arg in item.args
+                                if arg.number in whole and arg.number not in tile.axes})
         body += self._mode(steps[0].item.quiet)
+        body[:0] = [f"stop = start + {tile.size}", *(f"{name} = {text}" for name, text in pieces.items())]
         lines += [f"for start in range(0, {tile.count}, {tile.size}):", *("    " + line for line in body)]
-        self._names.update(named)
-        return lines
+        self._names.update(whole)
+        return [*lines, *(self.commented(f"{self.name(item)} = {self.expression(item, None)}", item.line)
+                          for item in views)]
+
+    def _piece(self, tile: Tile, step: Step) -> str:
+        """The line that computes one piece of a result."""
+        item, name = step.item, self.name(step.item)
+        if item.number in tile.local or item.rule is TRANSPOSE:
+            rest = "" if tile.count % tile.size == 0 else \
+                f"[{':, ' * tile.axes[item.number]}:{tile.count} - start]"
+            text = f"{name} = {self.expression(item, None if step.slot is None else f'b{step.slot}{rest}')}"
+        elif takes_out(item):
+            text = self.expression(item, name)
+        else:
+            text = f"{name}[...] = {self.expression(item, None)}"
+        return self.commented(text, item.line)
 
     def _whole(self, step: Step) -> str:
         """The memory of a result that others need than the tile that computes it."""

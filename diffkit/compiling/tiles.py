@@ -9,8 +9,9 @@
 Each operation on its own passes all of its arrays through memory; a piece stays where the processor finds it.
 What only the operations of one loop need has the memory of a piece.  Each entry is computed as before, so bits stay.
 
-A *tile* is a run of steps: entrywise ones with results of one shape and memory order, cut along the outermost axis.
-Steps in between are done before it where they need nothing of it, and after it otherwise; a question ends it.
+A *tile* is a run of steps: entrywise ones with results of one shape and memory order, cut along the outermost axis,
+and several products of matrices at once, along the axis that counts these, with the transposes that they read.  Steps
+in between are done before it where they need nothing of it, and after it otherwise; a question ends it.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ import numpy as np
 
 from diffkit.compiling.program import Item, is_ufunc_call, plain
 from diffkit.rules.arithmetic import POWER
+from diffkit.rules.contractions import MATMUL
 from diffkit.rules.kinds import Elementwise
+from diffkit.rules.shapes import TRANSPOSE
 
 if TYPE_CHECKING:
     from diffkit.compiling.plan import Plan, Step
 
 #: Bytes of an array, of the passes through memory that a tile spares, and of its pieces together; how many passes.
-LARGE, WORTH, CACHE, PASSES = 1 << 20, 1 << 24, 3 << 18, 4
+LARGE, WORTH, CACHE, PASSES = 1 << 20, 1 << 24, 3 << 18, 2
 #: Entries of a piece, at least and at most; pieces.
 FEWEST, MOST, PIECES = 1 << 14, 1 << 16, 4
 
@@ -37,22 +40,28 @@ FEWEST, MOST, PIECES = 1 << 14, 1 << 16, 4
 class Tile:
     """Steps ``first`` to ``last`` (included), in pieces of ``size`` along an axis of length ``count``.
 
-    ``local`` are the numbers of the items that nothing else needs.
+    ``axes`` has this axis of each step's result, by the item's number; ``local`` are the numbers of the items
+    that nothing else needs.
     """
 
     first: int
     last: int
-    axis: int
+    axes: dict[int, int]
     count: int
     size: int
     local: frozenset[int]
 
-    def cut(self, item: Item, ndim: int) -> int | None:
-        """The axis along which an operand is cut, where the results have ``ndim`` axes; None if it is used whole."""
-        if item.kind != "array":
+    def cut(self, operand: Item, item: Item) -> int | None:
+        """The axis along which an operand of an item is cut; None if it is used whole."""
+        if operand.kind != "array":
             return None
-        axis = self.axis - ndim + len(item.shape)
-        return axis if axis >= 0 and item.shape[axis] == self.count else None
+        axis = _aligned(self.axes[item.number], item, operand)
+        return axis if axis >= 0 and operand.shape[axis] == self.count else None
+
+
+def _aligned(axis: int, item: Item, operand: Item) -> int:
+    """The axis of an operand that stands where this axis of an item does."""
+    return axis - len(item.shape) + len(operand.shape)
 
 
 def order_of(value: Any) -> tuple[int, ...]:
@@ -72,17 +81,17 @@ def gather(plan: Plan, outs: list[Item]) -> None:
         return
     steps: list[Step] = []
     waiting = plan.steps
-    ranges: list[tuple[int, int]] = []
+    found: list[tuple[int, dict[int, int]]] = []
     while waiting:
-        before, members, waiting = _next(waiting)
+        before, members, waiting, axes = _next(waiting)
         steps += before
         if members:
-            ranges.append((len(steps), len(steps) + len(members) - 1))
+            found.append((len(steps), axes))
             steps += members
     plan.steps[:] = steps
     forever = {item.number for item in (*plan.watched, *plan.bounded, *outs)}
-    for first, last in ranges:
-        tile = _tile(plan.steps, first, last, forever)
+    for first, axes in found:
+        tile = _tile(plan, first, axes, forever)
         if tile is not None:
             plan.tiles.append(tile)
 
@@ -103,61 +112,91 @@ def _is_member(step: Step) -> bool:
     return not item.value.dtype.hasobject and bool(order_of(item.value))
 
 
-def _next(waiting: list[Step]) -> tuple[list[Step], list[Step], list[Step]]:
-    """The steps before the next tile, the tile, and what is left."""
+def _axis(step: Step, first: Item | None, axes: dict[int, int]) -> int | None:
+    """The axis along which a step is cut as part of a tile, which begins with ``first``; None if it is no part."""
+    item = step.item
+    if _is_member(step) and (first is None or _alike(item, first)):
+        axis = order_of(item.value)[0]
+    elif step.question or item.kind != "array" or item.boxed or not any(arg.number in axes for arg in item.args):
+        return None
+    elif item.rule is TRANSPOSE:
+        ndim, moved = len(item.shape), item.params["axes"]
+        order = tuple(reversed(range(ndim))) if moved is None else tuple(int(i) % ndim for i in moved)
+        return order.index(axes[item.args[0].number])
+    elif item.rule is MATMUL and item.value.dtype.kind in "fc":
+        axis = next(axes[arg.number] - len(arg.shape) + len(item.shape) for arg in item.args if arg.number in axes)
+        if not 0 <= axis < len(item.shape) - 2 or any(len(arg.shape) < 2 for arg in item.args):
+            return None
+    else:
+        return None
+    return axis if all(axes.get(arg.number, aligned) == aligned for arg in item.args
+                       for aligned in (_aligned(axis, item, arg),)) else None
+
+
+def _next(waiting: list[Step]) -> tuple[list[Step], list[Step], list[Step], dict[int, int]]:
+    """The steps before the next tile, the tile, what is left, and the axes of the tile's steps."""
     start = next((i for i, step in enumerate(waiting) if _is_member(step)), len(waiting))
     before = waiting[:start]
     members: list[Step] = []
     after: list[Step] = []
     made: set[int] = set()  # by members, or by what needs them
     late: set[int] = set()
+    axes: dict[int, int] = {}
     for position in range(start, len(waiting)):
         step = waiting[position]
         item = step.item
         if step.question:
-            return before, members, [*after, *waiting[position:]]
+            return before, members, [*after, *waiting[position:]], axes
         needs = {arg.number for arg in item.args}
-        if _is_member(step) and not needs & late and (not members or _alike(item, members[0].item)):
+        axis = None if needs & late else _axis(step, members[0].item if members else None, axes)
+        if axis is not None:
             members.append(step)
             made.add(item.number)
+            axes[item.number] = axis
         elif needs & made or _is_member(step):
             after.append(step)
             made.add(item.number)
             late.add(item.number)
         else:
             before.append(step)
-    return before, members, after
+    return before, members, after, axes
 
 
 def _alike(item: Item, other: Item) -> bool:
     return item.shape == other.shape and order_of(item.value) == order_of(other.value)
 
 
-def _tile(steps: list[Step], first: int, last: int, forever: set[int]) -> Tile | None:
+def _tile(plan: Plan, first: int, axes: dict[int, int], forever: set[int]) -> Tile | None:
     """The tile that these steps make, if it spares passes through memory."""
-    members = {steps[i].item.number: steps[i].item for i in range(first, last + 1)}
-    used = {arg.number for step in steps[last + 1:] for arg in (step.item, *step.item.args)}
-    local = frozenset(number for number in members if number not in used and number not in forever)
-    item = steps[first].item
-    reads = [number for member in members.values() for number in
-             {arg.number for arg in member.args if arg.kind == "array" and arg.value.nbytes * 2 >= item.value.nbytes}]
+    last = first + len(axes) - 1
+    members = {step.item.number: step.item for step in plan.steps[first:last + 1]}
+    used = forever | {arg.number for step in plan.steps[last + 1:] for arg in (step.item, *step.item.args)}
+    used |= {number for number, item in members.items() if item.rule is MATMUL}
+    for item in reversed(members.values()):
+        if item.rule is TRANSPOSE and item.number in used:
+            used.add(item.args[0].number)
+    local = frozenset(members.keys() - used)
+    item = plan.steps[first].item
+    reads = [root for member in members.values() if member.rule is not TRANSPOSE for root in
+             {root for arg in member.args if arg.kind == "array" and arg.value.nbytes * 2 >= item.value.nbytes
+              for root in plan.roots[arg.number]}]
     outside = set(reads) - members.keys()
-    spared = sum(members[number].value.nbytes for number in local) + item.value.nbytes * (
-        sum(number not in local for number in reads) - len(outside))
+    written = sum(members[number].rule is not TRANSPOSE for number in local)
+    spared = item.value.nbytes * (written + sum(number not in local for number in reads) - len(outside))
     if spared < WORTH or spared < PASSES * item.value.nbytes:
         return None
-    axis = order_of(item.value)[0]
-    count = item.shape[axis]
+    count = item.shape[axes[item.number]]
     entries = min(MOST, max(FEWEST, CACHE // (item.value.itemsize * min(len(outside) + len(members), 12))))
     size = max(1, entries * count // item.value.size)
     size = next((some for some in range(size, size // 2, -1) if count % some == 0), size)
     if count < PIECES * size or item.value.size // count > MOST:
         return None
-    return Tile(first, last, axis, count, size, local)
+    return Tile(first, last, axes, count, size, local)
 
 
 def piece(tile: Tile, item: Item) -> Any:
     """An example of the memory of one piece of a local result."""
-    shape = tuple(tile.size if axis == tile.axis else size for axis, size in enumerate(item.shape))
+    cut = tile.axes[item.number]
+    shape = tuple(tile.size if axis == cut else size for axis, size in enumerate(item.shape))
     axes = [*(i for i in range(len(shape)) if shape[i] == 1), *(i for i in order_of(item.value) if shape[i] > 1)]
     return np.empty([shape[i] for i in axes], item.value.dtype).transpose(np.argsort(axes))

@@ -137,8 +137,8 @@ def test_warnings_and_error_states_are_f_s():
 
 def _whole_operand(patch):
     original = tiles.Tile.cut
-    patch.setattr(tiles.Tile, "cut", lambda tile, item, ndim: None if item.source == "input" and item.number
-                  else original(tile, item, ndim))
+    patch.setattr(tiles.Tile, "cut", lambda tile, operand, item: None if operand.source == "input"
+                  and operand.number else original(tile, operand, item))
 
 
 def _missing_piece(patch):
@@ -150,7 +150,7 @@ def _missing_piece(patch):
             tile.count -= tile.size
 
     patch.setattr(planning, "gather", gather)
-    patch.setattr(tiles.Tile, "cut", lambda tile, item, ndim: 0 if item.kind == "array" else None)
+    patch.setattr(tiles.Tile, "cut", lambda tile, operand, item: 0 if operand.kind == "array" else None)
 
 
 @pytest.mark.parametrize("plant", [_whole_operand, _missing_piece])
@@ -168,3 +168,22 @@ def _source(f, *args):
     step = dk.compile(f)
     step(*args)
     return step.source
+
+
+@pytest.mark.parametrize("count", [24, 23])
+def test_products_of_matrices_read_pieces_too(count):
+    def f(x, a, w):
+        y = np.tanh(x) * a
+        z = np.sin(y) * y
+        return z.transpose(0, 2, 1) @ w, np.matmul(w.swapaxes(1, 2), z), y, z.transpose(2, 1, 0)
+
+    rng = np.random.default_rng(0)
+    x, a, w = rng.normal(size=(count, 120, 300)), rng.normal(size=(120, 1)), rng.normal(size=(count, 120, 2))
+    step = dk.compile(f)
+    step(x, a, w)
+    loop = step.source.split("for start")[1]
+    assert loop.count("matmul(") == 2
+    for found, expected in zip(step(x, a, w), f(x, a, w), strict=True):
+        np.testing.assert_array_equal(found, expected)
+        assert memory_order(found) == memory_order(expected)
+    assert step.reason == ""
