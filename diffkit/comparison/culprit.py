@@ -5,7 +5,7 @@ When rules are refuted, the run is recorded and each operation asked alone, at t
 a loop, inside a checkpoint or a container.  A function with a rule of its own is one operation; a flat one
 (``stop_gradient``, a cast) that does move is named as well: it is where the derivative was lost.  Where every
 operation is right by itself, one that sits on its edge is named (a norm of 0, equal entries of a sort): its
-derivative is a convention there, and the derivative of a convention is not f's second one.
+derivative is a convention there, and what the chain rule makes of it need not be f's, first or second.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ def _on_edge(run: Run) -> Finding | None:
             continue
         where, source = f" at {kink.line}" if kink.line else "", source_of(kink.line)
         given = ", ".join(shown(value) for value in kink.operands[:3])
-        text = f"{kink.operation}{where} has no derivative at its operands {given}, but a convention, and the " \
-            "derivative of a convention is not f's: evaluations of f are right; differentiate beside this point, " \
-            "or write f without that kink (x @ x for norm(x)**2)"
+        text = f"{kink.operation}{where} has no derivative at its operands {given}, but a convention, and what the " \
+            "chain rule makes of conventions need not be f's derivative: evaluations of f are right; differentiate " \
+            "beside this point, or write f without that kink (x @ x for norm(x)**2)"
         if kink.reason == "vertical":
             text = f"{kink.operation}{where} has an infinite slope at its operands {given}, and the chain rule no " \
                 "answer (infinity times 0): differentiate beside this point, or write f without that root"

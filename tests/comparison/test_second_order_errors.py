@@ -141,3 +141,14 @@ def test_a_second_derivative_through_a_convention_is_caught_and_explained(f, x, 
     assert "has no derivative at its operands" in " ".join(str(raised.value).split())
     if truth is not None:
         assert np.allclose(result.row("central").value, truth, atol=1e-9)
+
+
+@pytest.mark.parametrize("f, x, truth", [
+    (lambda x: np.min(np.maximum.accumulate(x)), np.array([-1.0, -1.0, 1.0]), [1, 0, 0]),
+    (lambda x: np.max(np.clip(x, 0, 1)), np.array([2.0, 0.5, 1.0]), [0, 0, 0]),
+])
+def test_a_first_derivative_of_two_conventions_is_caught_too(f, x, truth):
+    """The least of running maxima is the first number: f has no kink, and its parts have."""
+    result = dk.compare(f, x, methods=("forward", "reverse", "central"))
+    assert result.agree is False and np.allclose(result.row("central").value, truth, atol=1e-9)
+    assert "need not be f's derivative: evaluations of f are right" in result.verdict
