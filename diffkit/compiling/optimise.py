@@ -13,6 +13,7 @@ Floating-point arithmetic keeps few of algebra's laws, and only those are used:
     an operand that was broadcast        the operand: an elementwise function broadcasts by itself
     an array of equal numbers            the number, in an elementwise function
     c * (2 * x), 2 any power of two      (2c) * x   (c and 2 no smaller than 1, so that only the same overflow)
+    2 * (c * x), c an integer            (2c) * x; 2 may be an array of powers of two and zeros
     a[i] = a[i]; a[i] = a[i] + v         nothing; a[i] += v, for basic indices
     zeros with an index added to         kept as they are; the plan writes into them in place
 
@@ -34,6 +35,8 @@ from diffkit.rules.reductions import SUM
 from diffkit.rules.shapes import ASTYPE, BROADCAST_TO, RESHAPE, TRANSPOSE
 from diffkit.rules.writing import ADD_AT, SETITEM
 
+#: Bytes of an array that is multiplied by a number once and for all.
+MOST_SPREAD = 1 << 16
 Rewritten = tuple[Any, list[Item], dict[str, Any]]
 
 
@@ -165,21 +168,44 @@ def _multiply(builder: Builder, args: list[Item], params: Any, value: Any) -> An
         if x.rule is MULTIPLY and _is_float(x) and x.value.dtype.kind == "f":
             for two, y in (x.args, x.args[::-1]):
                 product = _joined(c, two)
-                if product is not None and y.is_like(value):
+                if product is not None and (y.is_like(value) if np.ndim(product) == 0 else _fits(product, y, value)):
                     return MULTIPLY, [builder.constant(product), y], {}
     return _sign_out(builder, MULTIPLY, a, b, value)
 
 
 def _joined(c: Item, two: Item) -> Any:
-    """2c, where c * (2 * y) is exactly (2c) * y: two a power of two, and c no smaller than 1."""
+    """2c, where c * (2 * y) is exactly (2c) * y: one a power of two, the other at least 1 (an integer, if it is two)."""
     if any(item.source != "constant" or not isinstance(item.value, (float, int, np.floating))
            or isinstance(item.value, bool) for item in (c, two)):
-        return None
-    factor, number = float(two.value), float(c.value)
-    if math.frexp(factor)[0] != 0.5 or not 1 <= factor <= 16 or not 1 <= abs(number) <= 1000:
+        return _spread(c, two)
+    outer, inner = float(c.value), float(two.value)
+    if not (_is_power(inner) and 1 <= abs(outer) <= 1000) and not (
+            _is_power(outer) and inner.is_integer() and 1 <= abs(inner) <= 1000):
         return None
     strong = next((type(item.value) for item in (c, two) if isinstance(item.value, np.generic)), float)
-    return strong(factor * number)
+    return strong(outer * inner)
+
+
+def _is_power(number: float) -> bool:
+    return 1 <= number <= 16 and math.frexp(number)[0] == 0.5
+
+
+def _spread(c: Item, two: Item) -> Any:
+    """The same where 2 is a small array of powers of two and zeros."""
+    number = _number(c)
+    array = two.value if two.source == "constant" and two.kind == "array" else None
+    if array is None or not isinstance(number, (float, int, np.floating)) or isinstance(number, bool):
+        return None
+    if array.dtype.kind != "f" or array.nbytes > MOST_SPREAD or not 1 <= abs(float(number)) <= 1000 \
+            or not np.all(np.isin(np.abs(array), (0, 1, 2, 4, 8, 16))):
+        return None
+    return array * array.dtype.type(number)
+
+
+def _fits(product: Any, y: Item, value: Any) -> bool:
+    """Whether a constant array and an operand give the result of both and a number."""
+    return y.kind == "array" and y.dtype == product.dtype == value.dtype \
+        and np.broadcast_shapes(product.shape, y.shape) == value.shape
 
 
 def _divide(builder: Builder, args: list[Item], params: Any, value: Any) -> Any:

@@ -306,7 +306,8 @@ def _fold_signs(builder: Builder, questions: Sequence[Any], results: Sequence[An
         product = item.args[0]
         if product.rule in (MULTIPLY, DIVIDE) and uses[product.number] == 1 and product.dtype in _REAL:
             for i, factor in enumerate(product.args):
-                if factor.source == "constant" and isinstance(factor.value, (float, np.floating)):
+                if factor.source == "constant" and (isinstance(factor.value, (float, np.floating))
+                                                    or (factor.kind == "array" and factor.value.nbytes <= 1 << 16)):
                     args = list(product.args)
                     args[i] = builder.constant(-factor.value)
                     item.rule, item.args = product.rule, tuple(args)

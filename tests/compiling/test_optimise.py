@@ -1,6 +1,7 @@
 """Every rewriting is exact on awkward numbers; a wrong one is found by the check and refused."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -142,3 +143,37 @@ def test_a_planted_error_is_found_and_refused(monkeypatch, rule, planted):
     unchecked = dk.compile(lambda x: (x * 3 - 1) + x * x, check=False)
     unchecked(x)
     assert not np.array_equal(unchecked(x), [0.75, 9.0])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_numbers_and_powers_of_two_are_multiplied_once(dtype):
+    mask = np.array([[0.0, 1.0, 0.0, 4.0], [-1.0, 0.0, 16.0, -0.0]], dtype)
+    tiny = np.finfo(dtype).smallest_subnormal
+    points = [np.array(x, dtype) for x in (
+        [1.1, -2.3, 0.0, -0.0], [np.inf, 1.0, np.finfo(dtype).max, 1.0], [3 * tiny, -tiny, 7 * tiny, np.nan],
+        [np.finfo(dtype).tiny, -np.finfo(dtype).max / 7, 1.7, np.finfo(dtype).tiny * 0.75])]
+
+    def same(f, *numbers):
+        def g(x):
+            return f(x, *numbers)
+
+        run = dk.compile(g)
+        with np.errstate(all="ignore"):
+            for x in points * 2:
+                found, expected = run(x), g(x)
+                assert found.shape == expected.shape and found.dtype == expected.dtype == dtype
+                assert np.array_equal(np.isnan(found), np.isnan(expected)) and run.reason == ""
+                assert np.nan_to_num(found).tobytes() == np.nan_to_num(expected).tobytes()
+        return len(re.findall(r"multiply\(| \* ", run.source))
+
+    for number in (2.0, -3.0, 1.7, dtype(100.0), 1000):
+        assert same(lambda x, n: n * (x * mask), number) == 1
+        assert same(lambda x, n: -(x * mask * n) + mask, number) == 1
+    for number in (0.1, 2000.0):
+        assert same(lambda x, n: n * (x * mask), number) == 2
+    assert same(lambda x: 3.0 * (x * (mask * 3.0))) == 2
+    for two, number in ((2.0, 3.0), (16.0, -1000.0), (1.0, 7.0), (4.0, 2.5)):
+        assert same(lambda x, n, p: n * (x * p), number, two) == 1
+        assert same(lambda x, n, p: p * (x * n), number, two) == (1 if number != 2.5 or two == 1.0 else 2)
+    assert same(lambda x: 2.0 * (x * 0.3)) == 2
+    assert same(lambda x: 32.0 * (x * 3.0)) == 2
