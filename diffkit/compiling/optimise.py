@@ -174,7 +174,7 @@ def _multiply(builder: Builder, args: list[Item], params: Any, value: Any) -> An
 
 
 def _joined(c: Item, two: Item) -> Any:
-    """2c, where c * (2 * y) is exactly (2c) * y: one a power of two, the other at least 1 (an integer, if it is two)."""
+    """2c, where c * (2 * y) is exactly (2c) * y: one is a power of two, the other at least 1 (two an integer)."""
     if any(item.source != "constant" or not isinstance(item.value, (float, int, np.floating))
            or isinstance(item.value, bool) for item in (c, two)):
         return _spread(c, two)
