@@ -120,7 +120,8 @@ PROGRAMS = {
     "repeated": lambda x: filled(x, (slice(0, 2), x[0] * x[1]), (slice(2, 4), np.sin(x[2:]))),
     "sums": lambda x: np.stack([np.sum(x * x, axis=0), np.max(np.exp(x), axis=0)]),
     "overwritten": overwritten, "changed later": changed_later, "read between": read_between,
-    "used elsewhere": used_elsewhere, "seen otherwise": seen_otherwise, "within": within, "again": again, "twice": twice,
+    "used elsewhere": used_elsewhere, "seen otherwise": seen_otherwise, "within": within, "again": again,
+    "twice": twice,
     "two widths": lambda x: (x[0] * np.sum(x), x * np.sum(x)),
     "equal numbers": lambda x: filled(np.copy(np.broadcast_to(np.sum(x), (4, 3))), (0, x[0])) + np.sum(x),
 }

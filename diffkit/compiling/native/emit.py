@@ -309,7 +309,9 @@ class NativeEmitter(Emitter):
             lines.append(f"# {name}, over {where}:")
             for job in stage.jobs:
                 lines.append(self.commented("#     " + self._job_text(job), job.item.line))
-        return lines
+        placed = [job for job in native.stager.jobs.values() if job.is_placed]
+        lines += [f"# {name}, made there already:"] if placed else []
+        return lines + [self.commented("#     " + self._job_text(job), job.item.line) for job in placed]
 
     def _job_text(self, job: Job) -> str:
         item = job.item

@@ -11,6 +11,7 @@ So a Jacobian of 48 MB is written once, by the loop that computes it, where it w
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -184,11 +185,11 @@ def _pieces(start: Any, chain: list[Job]) -> Pieces | None:
     for found, job in zip(ranges, chain):
         assert found is not None
         by_range.setdefault(found, []).append(job)
-    counts = _counts(list(by_range), shape)
-    if counts is None or counts.max() > 1:
+    is_whole = _are_whole(list(by_range), shape)
+    if is_whole is None:
         return None
     return Pieces(start, chain, {jobs[0].item.number for jobs in by_range.values()},
-                  {jobs[0].item.number for jobs in by_range.values() if len(jobs) == 1}, bool(counts.min()))
+                  {jobs[0].item.number for jobs in by_range.values() if len(jobs) == 1}, is_whole)
 
 
 def _ranges(index: Any, shape: tuple[int, ...]) -> Ranges | None:
@@ -204,12 +205,14 @@ def _ranges(index: Any, shape: tuple[int, ...]) -> Ranges | None:
                  for part, size in zip(parts, shape, strict=True))
 
 
-def _counts(ranges: list[Ranges], shape: tuple[int, ...]) -> Any:
-    """How many of the ranges take each entry; axes of which all take everything count once."""
+def _are_whole(ranges: list[Ranges], shape: tuple[int, ...]) -> bool | None:
+    """Whether ranges that never meet are all; None where two of them meet (or there is too much to count)."""
+    if all(len(one) == 1 for found in ranges for one in found):  # single entries, and no two are the same
+        return len(ranges) == math.prod(shape)
     sizes = [1 if all(found[axis] == range(size) for found in ranges) else size for axis, size in enumerate(shape)]
-    if np.prod(sizes, dtype=float) > MOST_COUNTED:
+    if math.prod(sizes) > MOST_COUNTED:
         return None
-    counts = np.zeros(sizes, int)
+    counts = np.zeros(sizes, int)  # axes of which all take everything count once
     for found in ranges:
         counts[np.ix_(*([0] if size == 1 else one for one, size in zip(found, sizes)))] += 1
-    return counts
+    return None if counts.max() > 1 else bool(counts.min())
