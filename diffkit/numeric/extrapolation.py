@@ -183,6 +183,6 @@ def _excess(off: Array, allowed: Array, noise: Array) -> Array:
     worst = np.asarray(np.max(ratio, axis=0, initial=0))
     if len(ratio) > _FEW:
         # Noise that was taken for too small shows at the finest levels as well; else f is another function there.
-        usual = np.sort(ratio[len(ratio) // 2:], axis=0)[-2]
+        usual = np.median(ratio[len(ratio) // 2:], axis=0)
         worst = np.where((worst > _TOLERATED) & (usual < worst / _LONELY), np.inf, worst)
     return worst

@@ -11,7 +11,8 @@ table of values on either side decides, by what a polynomial can't follow (the i
 1962 and of Moré & Wild, SIAM J. Sci. Comput. 33, 2011, "Estimating computational noise", at
 uneven places): noise is on both sides, a kink on one.
 An oscillation that coarse levels alias also looks rough on both sides, but it is either as
-large as f's whole swing, or far steeper than |f|/|x|; rounding is neither.
+large as f's whole swing, or far steeper than |f|/|x|, or seen to fade where the steps
+resolve it; rounding is neither.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _PLACES = np.array([0.0, 10.0, 24.0, 31.0, 47.0, 53.0, 68.0, 76.0])
 REACH = 80.0
 PLACES = len(_PLACES) - 1
 _SHORT = 256
+_FADING = 8
 _QUIET = 4
 # Rows span what no polynomial of degree 4 can produce at these places: the generalised differences.
 _ROUGH, _AROUND = (np.linalg.qr(np.vander(places / REACH, 5), mode="complete")[0][:, 5:].T
@@ -98,9 +100,10 @@ def from_ladder(pairs: Pairs, bits: int, scale: Array) -> Noise:
     noisy &= length > _SHORT  # truncation between two close levels is not a plateau
     length = np.where(noisy, length, 0)
     where, columns = np.argmax(length, axis=0), np.arange(height.shape[1])
-    height = np.where(noisy, height, 0)[where, columns]
+    height, end = np.where(noisy, height, 0)[where, columns], end[where, columns]
+    height = np.where(_fades(found, step[2:], end, height, quiet), 0, height)
     calm = step[np.argmin(np.where(np.isnan(top), np.inf, top), axis=0), columns]
-    return Noise(quiet, height, step[2:][where, columns] ** 0.7 * end[where, columns] ** 0.3, height > 0, calm)
+    return Noise(quiet, height, step[2:][where, columns] ** 0.7 * end**0.3, height > 0, calm)
 
 
 def _plateaus(found: Array, step: Array) -> tuple[Array, Array, Array]:
@@ -114,6 +117,24 @@ def _plateaus(found: Array, step: Array) -> tuple[Array, Array, Array]:
     # And nothing finer is far rougher: that would be an oscillation.
     level &= np.fmax.accumulate(found[::-1])[::-1][:-2] < 100 * height
     return height, end, level
+
+
+def _fades(found: Array, step: Array, end: Array, height: Array, quiet: Array) -> Array:
+    """Plateaus that end like a power of the step: an oscillation, resolved from there on.
+
+    Rounding that neighbours share ends in jumps: what is left of it falls faster than any term of a series can
+    between two levels, and then one smooth function fades, which is not the one that is asked for.
+    """
+    fades, sudden = np.zeros(end.shape, bool), np.zeros(end.shape, bool)
+    fastest = _FADING / 2 * (step[:-1] / step[1:]) ** 6
+    between = (found < height / _FADING) & (found > 2 * _FADING * quiet)
+    for first in range(len(found) - 2):
+        three = found[first:first + 3]
+        falling = (three[1:] < three[:-1] / _FADING).all(axis=0)
+        drops = found[first:first + 2] > fastest[first:first + 2] * found[first + 1:first + 3]
+        sudden |= (step[first] <= end) & drops[0]
+        fades |= (step[first] < end) & between[first:first + 3].all(axis=0) & falling & ~sudden & ~drops[1]
+    return fades
 
 
 def table_offsets(step: Array) -> Array:
