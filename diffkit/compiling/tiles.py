@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 #: Bytes of an array, of the passes through memory that a tile spares, and of its pieces together; how many passes.
 LARGE, WORTH, CACHE, PASSES = 1 << 20, 1 << 24, 3 << 18, 2
+#: Steps between two of a tile.
+REACH = 200
+
+Orders = dict[int, tuple[int, ...]]
 #: Entries of a piece, at least and at most; pieces.
 FEWEST, MOST, PIECES = 1 << 14, 1 << 16, 4
 
@@ -64,6 +68,20 @@ def _aligned(axis: int, item: Item, operand: Item) -> int:
     return axis - len(item.shape) + len(operand.shape)
 
 
+@dataclasses.dataclass(slots=True)
+class Run:
+    """Steps that might be a tile, with the axes of their results; those to do before, and those that are left.
+
+    ``reached`` is the position of the last one.
+    """
+
+    before: list[Step]
+    members: list[Step]
+    rest: list[Step]
+    axes: dict[int, int]
+    reached: int
+
+
 def order_of(value: Any) -> tuple[int, ...]:
     """An array's axes from the outermost in memory to the innermost; () where it has gaps."""
     axes = sorted((i for i in range(value.ndim) if value.shape[i] > 1), key=lambda i: -abs(value.strides[i]))
@@ -77,23 +95,26 @@ def order_of(value: Any) -> tuple[int, ...]:
 
 def gather(plan: Plan, outs: list[Item]) -> None:
     """Bring together what makes a tile, and note the tiles."""
-    if not any(_is_member(step) for step in plan.steps):
+    able = {step.item.number: order_of(step.item.value) for step in plan.steps if _is_member(step)}
+    if not able:
         return
+    users: dict[int, list[int]] = {item.number: [-1] for item in (*plan.watched, *plan.bounded, *outs)}
+    for step in plan.steps:
+        for arg in (step.item,) if step.question else step.item.args:
+            users.setdefault(arg.number, []).append(-1 if step.question else step.item.number)
     steps: list[Step] = []
     waiting = plan.steps
-    found: list[tuple[int, dict[int, int]]] = []
     while waiting:
-        before, members, waiting, axes = _next(waiting)
-        steps += before
-        if members:
-            found.append((len(steps), axes))
-            steps += members
-    plan.steps[:] = steps
-    forever = {item.number for item in (*plan.watched, *plan.bounded, *outs)}
-    for first, axes in found:
-        tile = _tile(plan, first, axes, forever)
-        if tile is not None:
+        run = _next(waiting, able)
+        tile = _tile(len(steps) + len(run.before), run, users, plan.roots)
+        if tile is None:
+            steps += waiting[:run.reached + 1]
+            waiting = waiting[run.reached + 1:]
+        else:
             plan.tiles.append(tile)
+            steps += run.before + run.members
+            waiting = run.rest
+    plan.steps[:] = steps
 
 
 def _is_member(step: Step) -> bool:
@@ -112,11 +133,11 @@ def _is_member(step: Step) -> bool:
     return not item.value.dtype.hasobject and bool(order_of(item.value))
 
 
-def _axis(step: Step, first: Item | None, axes: dict[int, int]) -> int | None:
+def _axis(step: Step, first: Item, axes: dict[int, int], able: Orders) -> int | None:
     """The axis along which a step is cut as part of a tile, which begins with ``first``; None if it is no part."""
     item = step.item
-    if _is_member(step) and (first is None or _alike(item, first)):
-        axis = order_of(item.value)[0]
+    if item.number in able and item.shape == first.shape and able[item.number] == able[first.number]:
+        axis = able[item.number][0]
     elif step.question or item.kind != "array" or item.boxed or not any(arg.number in axes for arg in item.args):
         return None
     elif item.rule is TRANSPOSE:
@@ -133,53 +154,50 @@ def _axis(step: Step, first: Item | None, axes: dict[int, int]) -> int | None:
                        for aligned in (_aligned(axis, item, arg),)) else None
 
 
-def _next(waiting: list[Step]) -> tuple[list[Step], list[Step], list[Step], dict[int, int]]:
-    """The steps before the next tile, the tile, what is left, and the axes of the tile's steps."""
-    start = next((i for i, step in enumerate(waiting) if _is_member(step)), len(waiting))
-    before = waiting[:start]
-    members: list[Step] = []
-    after: list[Step] = []
+def _next(waiting: list[Step], able: Orders) -> Run:
+    """The next run."""
+    start = next((i for i, step in enumerate(waiting) if step.question is None and step.item.number in able),
+                 len(waiting))
+    run = Run(waiting[:start], [], [], {}, start)
     made: set[int] = set()  # by members, or by what needs them
     late: set[int] = set()
-    axes: dict[int, int] = {}
     for position in range(start, len(waiting)):
         step = waiting[position]
         item = step.item
-        if step.question:
-            return before, members, [*after, *waiting[position:]], axes
+        if step.question or position - run.reached > REACH:
+            run.rest += waiting[position:]
+            break
         needs = {arg.number for arg in item.args}
-        axis = None if needs & late else _axis(step, members[0].item if members else None, axes)
+        axis = None if needs & late else _axis(step, waiting[start].item, run.axes, able)
         if axis is not None:
-            members.append(step)
+            run.members.append(step)
+            run.axes[item.number] = axis
+            run.reached = position
             made.add(item.number)
-            axes[item.number] = axis
-        elif needs & made or _is_member(step):
-            after.append(step)
+        elif needs & made or item.number in able:
+            run.rest.append(step)
             made.add(item.number)
             late.add(item.number)
         else:
-            before.append(step)
-    return before, members, after, axes
+            run.before.append(step)
+    return run
 
 
-def _alike(item: Item, other: Item) -> bool:
-    return item.shape == other.shape and order_of(item.value) == order_of(other.value)
-
-
-def _tile(plan: Plan, first: int, axes: dict[int, int], forever: set[int]) -> Tile | None:
-    """The tile that these steps make, if it spares passes through memory."""
-    last = first + len(axes) - 1
-    members = {step.item.number: step.item for step in plan.steps[first:last + 1]}
-    used = forever | {arg.number for step in plan.steps[last + 1:] for arg in (step.item, *step.item.args)}
-    used |= {number for number, item in members.items() if item.rule is MATMUL}
+def _tile(first: int, run: Run, users: dict[int, list[int]], roots: dict[int, frozenset[int]]) -> Tile | None:
+    """The tile that a run makes from this position on, if it spares passes through memory."""
+    members = {step.item.number: step.item for step in run.members}
+    if not members:
+        return None
+    used = {number for number, item in members.items() if item.rule is MATMUL
+            or any(user not in members for user in users.get(number, ()))}
     for item in reversed(members.values()):
         if item.rule is TRANSPOSE and item.number in used:
             used.add(item.args[0].number)
     local = frozenset(members.keys() - used)
-    item = plan.steps[first].item
+    item, axes = run.members[0].item, run.axes
     reads = [root for member in members.values() if member.rule is not TRANSPOSE for root in
              {root for arg in member.args if arg.kind == "array" and arg.value.nbytes * 2 >= item.value.nbytes
-              for root in plan.roots[arg.number]}]
+              for root in roots[arg.number]}]
     outside = set(reads) - members.keys()
     written = sum(members[number].rule is not TRANSPOSE for number in local)
     spared = item.value.nbytes * (written + sum(number not in local for number in reads) - len(outside))
@@ -191,7 +209,7 @@ def _tile(plan: Plan, first: int, axes: dict[int, int], forever: set[int]) -> Ti
     size = next((some for some in range(size, size // 2, -1) if count % some == 0), size)
     if count < PIECES * size or item.value.size // count > MOST:
         return None
-    return Tile(first, last, axes, count, size, local)
+    return Tile(first, first + len(members) - 1, axes, count, size, local)
 
 
 def piece(tile: Tile, item: Item) -> Any:
