@@ -101,6 +101,17 @@ def test_a_gradient_against_its_derivation():
         assert compiled(x) == pytest.approx(slope, rel=1e-12, abs=1e-300)
 
 
+def test_turns_of_many_like_parts():
+    def f(x):
+        states = [x * (k + 1.0) for k in range(16)]
+        for _ in range(12):
+            states = [np.sin(a) * 0.9 + np.sin(b) * np.cos(c) for a, b, c in
+                      zip(states, states[1:] + states[:1], states[2:] + states[:2])]
+        return np.sum(states[0] * states[-1])
+
+    assert len(rolled(f, (VECTOR,), (VECTOR * 0.3,)).source.splitlines()) < 250
+
+
 def test_constants_that_differ_by_turn():
     weights = [0.1, -0.7, 1.3, 0.4, 2.2, -0.1, 0.9, 3.1, 0.2, -1.7, 0.6, 0.3, 1.1, -0.2, 0.8, 0.5]
 

@@ -17,7 +17,7 @@ from diffkit.compiling.program import Item, freeze
 from diffkit.compiling.standins import is_whole
 
 #: Length of the windows, periods tried at a place, and the longest period.
-WINDOW, TRIED, LONGEST = 12, 12, 20_000
+WINDOW, TRIED, LONGEST = 12, 48, 20_000
 #: A loop has at least this many turns and operations in all: shorter programs are faster in a straight line,
 FEWEST_TURNS, FEWEST_OPERATIONS = 8, 2000
 #: but for those of which much leaves the loop.

@@ -15,7 +15,7 @@ from diffkit.compiling.rolling.storage import Stream, can_be_written
 from diffkit.rules.arithmetic import ADD, MULTIPLY, POWER
 
 #: Bytes of a value; pairs to begin with times pairs that are added; calls that a packing saves at least.
-MOST_BYTES, MOST_TRIED, LEAST = 1 << 10, 1000, 30.0
+MOST_BYTES, MOST_TRIED, LEAST = 1 << 10, 400, 30.0
 
 
 class Search:
