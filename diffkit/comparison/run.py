@@ -217,7 +217,9 @@ def _wide(problem: Problem, chosen: list[tuple[str, str | Function]], referee: s
     beside = wide.beside(problem, found.whole, dict(chosen), budget, seed, places) if asked else []
     verdict = _with_hidden(found.verdict, beside)
     rows = [row_of(found.small, w, found.judged, None) for w in found.witnesses]
-    rows = [dataclasses.replace(row, abridged=abridged(w.answer)) if w.ran else row
+    whole = {w.method for w in found.whole}
+    rows = [dataclasses.replace(row, abridged=abridged(w.answer) if w.method in whole else
+                                f"along {found.small.columns} directions") if w.ran else row
             for row, w in zip(rows, found.witnesses)]
     at = problem.isolated()
     return dataclasses.replace(comparison_of(problem, verdict, rows, Formulas(), [*notes, *found.notes], seed),

@@ -249,3 +249,10 @@ def test_inputs_of_dead_units_have_derivative_zero_and_are_no_staircase():
 def test_a_candidate_that_breaks_is_wrong_in_a_large_question_too(broken, says, methods):
     result = dk.compare(lambda x: np.sum(np.sin(x)), np.linspace(0.5, 1.5, 2000), methods=(*methods, broken))
     assert (result.kind, result.agree) == ("DISAGREE", False) and says in result.verdict
+
+
+def test_who_is_asked_along_directions_shows_no_numbers_in_their_place():
+    """Ten projections stood where the others had their derivatives."""
+    x = np.linspace(0.5, 2.0, 1000)
+    result = dk.compare(lambda x: np.sum(np.sin(x) * x), x, methods=("reverse", "central"))
+    assert result.row("central").abridged.startswith("along ") and result.row("reverse").abridged.startswith("[0.918")
