@@ -109,7 +109,7 @@ def _rearranged(recorded: Recorded, is_checked: bool) -> Made | None:
         return None
     emitter, function = _source_of(program, recorded.structure, True, True)
     if program.bounded:
-        emitter.namespace["otherwise"] = _at_need(plain, recorded.structure)
+        emitter.namespace["otherwise"] = _numpy_source(recorded, False, False)[1]
     return None if is_checked and _is_off(plain, function, recorded) else Made(function, emitter.source)
 
 
@@ -122,15 +122,6 @@ def _is_off(plain: Program, function: Callable[..., Any], recorded: Recorded) ->
         return True
     found = tree.flatten(function(recorded.inputs)[1])[0]
     return not all(are_alike(a, b) for a, b in zip(found, recorded.values) if isinstance(b, np.ndarray))
-
-
-def _at_need(program: Program, structure: tree.Structure) -> Callable[[list[Any]], Any]:
-    """A program that is written when it is first called."""
-    @functools.cache
-    def function() -> Callable[..., Any]:
-        return _source_of(program, structure, False, False)[1]
-
-    return lambda inputs: function()(inputs)
 
 
 def _numpy_source(recorded: Recorded, has_floats: bool, has_tiles: bool) -> tuple[Emitter, Callable[..., Any]]:

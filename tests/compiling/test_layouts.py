@@ -241,3 +241,18 @@ def test_a_captured_array_is_copied_once_and_watched():
     assert "otherwise(" in step.source and "reordered(" not in step.source
     x[3] += 1
     np.testing.assert_allclose(step(means), by_hand(weights, means, logs, x)[1], rtol=1e-12, atol=1e-12)
+
+
+def test_the_arrays_of_the_first_call_are_let_go_of():
+    import gc
+    import weakref
+    args = mixture()
+    step = dk.compile(dk.grad(density, (0, 1, 2)))
+    step(*args)
+    assert "otherwise(" in step.source
+    held = weakref.ref(args[3])
+    other = mixture()
+    del args
+    step(*other)
+    gc.collect()
+    assert held() is None
