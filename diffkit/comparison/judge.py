@@ -75,6 +75,8 @@ def judge(problem: Problem, witnesses: Sequence[Witness], referee: Witness | Non
     if verdict.source != "referee":  # what f's noise hides from a caller's gradient is not the code's cancellation
         readers = [w for w in ran if w.family != USER]
         verdict.ill &= (verdict.words != NOISY) | ill_conditioned(problem, readers, verdict, exact)
+        if verdict.cancels is not None:
+            verdict.ill |= plain & verdict.cancels & ~verdict.accused()
     _untie(problem, ran, verdict)
     return verdict
 
@@ -94,6 +96,7 @@ def _by_precision(problem: Problem, ran: Sequence[Witness], referee: Witness | N
         verdict.wrong = {name: np.where(held, missed[name], mask) for name, mask in verdict.wrong.items()}
     elif verdict.any_wrong():
         excuse = excused(problem, ran, verdict.reference, seen())
+        verdict.cancels = np.any([mask & excuse[name] for name, mask in verdict.wrong.items()], axis=0)
         verdict.wrong = {name: mask & ~excuse[name] for name, mask in verdict.wrong.items()}
         verdict.undecided = verdict.undecided & verdict.accused()
 

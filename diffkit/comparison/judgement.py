@@ -33,6 +33,8 @@ class Judgement:
     #: Kinks that show only where several inputs move together (``ties``); the slopes beside x are ``left`` to
     #: ``right``.
     tied: Array
+    #: Where methods contradict each other and shaken operands explain it: the code cancels.
+    cancels: Array | None = None
     #: Where a method was refuted through the noise of a rough f: that noise, else NaN.
     noise: Array | None = None
 

@@ -4,8 +4,8 @@ A derivative through an ill-conditioned constant, through a cancellation that yi
 adds up large numbers to a small one, shows no spread when x moves by a few units of its last place.  It does when
 every operation's result moves by one, at random (stochastic arithmetic: Vignes, *Mathematics and Computers in
 Simulation* 35, 1993).  So the whole derivative, f and the sweep through it alike, runs on an interpreter of its own,
-in reverse and in forward mode: a wrong rule, being wrong in all runs alike, shows nothing; a cancellation shows its
-full size.
+in reverse and in forward mode (for a large question in the cheaper one): a wrong rule, being wrong in all runs
+alike, shows nothing; a cancellation shows its full size.
 
 Three things make the runs what other roundings of the same program would be:
 
@@ -35,8 +35,8 @@ from diffkit.rules.kinds import Elementwise, Rule
 from diffkit.traced import Traced
 
 _RUNS = 6
-#: Forward mode is run as well where it has at most so many columns for each row of the reverse sweep, or in all.
-_COLUMNS = 64
+#: Both modes are run where neither has more sweeps than this; else the one that has fewer.
+_SMALL = 64
 #: Unsigned integers by size in bytes, for the digits of floating types.
 _DIGITS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 
@@ -146,9 +146,8 @@ def _is_real(value: Any) -> bool:
 
 def loss_by_rounding(problem: Problem, seed: int) -> Array | None:
     """The largest change of the Jacobian over a few runs with other roundings; None where f can't be run so."""
-    methods = ["reverse"]
-    if problem.columns <= max(_COLUMNS, problem.rows):
-        methods.append("forward")
+    small = max(problem.rows, problem.columns) <= _SMALL
+    methods = ("reverse", "forward") if small else ("reverse",) if problem.rows <= problem.columns else ("forward",)
     found = []
     for method in methods:
         try:
