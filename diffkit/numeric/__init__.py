@@ -6,9 +6,10 @@ answer is a :class:`Result`: value, claimed error, evaluations, and what kind of
 
 Who does what: ``inputs`` takes x apart, ``evaluation`` calls f, ``lines`` carries a scheme
 along a line through x.  Schemes: ``adaptive`` (the quick path) and ``ladder`` (the full
-one) with ``pairs``, ``extrapolation``, ``noise``, ``shapes`` and ``reading``; ``fixed`` (the caller's
-step), ``higher`` (orders above one), ``complex_step`` under the watch of ``holomorphic``.
-``assembly`` puts the answers together.
+one) with ``pairs``, ``extrapolation``, ``noise``, ``shapes``, ``edges`` and ``reading``; ``higher`` (orders above
+one, mixed ones, Richardson) with ``stencils`` and ``descent``; ``fixed`` (the caller's step),
+``complex_step`` under the watch of ``holomorphic``.  ``schemes`` gives each question to the one
+that answers it, ``assembly`` puts the answers together.
 """
 
 from diffkit.numeric.derivatives import derivative, directional

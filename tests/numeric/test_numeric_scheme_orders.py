@@ -5,6 +5,7 @@ Truth is SymPy's calculus, mpmath's Taylor series at 50 digits, or a derivative 
 
 from __future__ import annotations
 
+import importlib
 import math
 
 import mpmath
@@ -222,3 +223,16 @@ def test_jacobians_by_every_scheme():
     for scheme in SCHEMES:
         result = jacobian(lambda t: np.stack([np.sin(t[0]) * t[1], t[0] ** 2]), x, scheme)
         assert np.all(np.abs(result.value - exact) <= result.error + 1e-15) and np.all(result.error < 1e-8)
+
+
+def test_the_board_of_schemes(capsys, monkeypatch):
+    """The table of docs/numeric.md on a part of its functions."""
+    schemes = importlib.import_module("comparisons.numeric_schemes")
+    some = list(schemes.functions())[::20]
+    monkeypatch.setattr(schemes, "functions", lambda: iter(some))
+    monkeypatch.setattr(schemes, "VECTORS", {"norm": schemes.VECTORS["norm"]})
+    monkeypatch.setattr("sys.argv", ["numeric_schemes", "--orders", "1,2"])
+    schemes.main()
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("order", "Hessian"))]
+    assert len(rows) == 3 * len(SCHEMES)
+    assert all("100.0%" in line for line in rows), rows
