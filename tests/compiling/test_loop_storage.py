@@ -261,3 +261,13 @@ def test_random_loops(body, width, turns, listed, result):
         held(dk.grad(f, (0, 1)) if result == "gradient" else f, (X, ROWS[:turns]), (X * 0.1, ROWS[20:20 + turns]))
     finally:
         periods.FEWEST_OPERATIONS = before
+
+
+@pytest.mark.parametrize("exponent", [0.5, -1, 1.5, 2, 0, 1])
+def test_rows_of_powers(exponent):
+    def f(x, rows):
+        for row in rows:
+            x = np.sin(x * np.abs(row) ** exponent)
+        return x
+
+    held(f, (X, ROWS), (-X, ROWS * 2.0))

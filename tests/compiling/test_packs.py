@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import diffkit as dk
 from diffkit import tree
-from diffkit.compiling.rolling import packs, periods, search
+from diffkit.compiling.rolling import layout, packs, periods, search
 
 RNG = np.random.default_rng(13)
 X, Y, Z = RNG.normal(size=(3, 5))
@@ -166,6 +166,22 @@ def test_shapes_and_dtypes(make):
         return x, y, x > y if x.dtype.kind == "f" else x == y
 
     held(f, (make(X), make(Y), make(ROWS)), (make(Y), make(X), make(-ROWS)))
+
+
+def test_packs_have_bounds(monkeypatch):
+    def f(x, v, rows):
+        for row in rows:
+            force = np.sin(x) * row
+            x, v = x + 0.1 * v, v + 0.1 * force
+        return x, v
+
+    assert held(f, (X, Y, ROWS)) > 0
+    monkeypatch.setattr(layout, "MOST_PACKED", 1000)
+    assert held(f, (X, Y, ROWS)) == 0
+    monkeypatch.undo()
+    monkeypatch.setattr(periods, "FEWEST_OPERATIONS", 30)
+    long = [RNG.normal(size=200) * 0.1 for _ in range(2)]
+    assert held(lambda x, v: f(x, v, ROWS[:, :1]), long) == 0
 
 
 def test_unlike_operations_are_not_packed():

@@ -17,6 +17,7 @@ from diffkit.compiling.program import Item
 from diffkit.compiling.rolling.loops import Loop
 from diffkit.compiling.rolling.storage import escaping
 from diffkit.compiling.steps import Steps
+from diffkit.rules.arithmetic import POWER
 from diffkit.rules.indexing import GETITEM
 
 if TYPE_CHECKING:
@@ -112,8 +113,8 @@ def _rows(outer: Steps, item: Item, lines: list[str]) -> str:
     known = outer.rows.get(item.number)
     if known is None and item.rule is GETITEM and type(item.params["index"]) is slice:
         return f"{_rows(outer, item.args[0], lines)}[{outer.index(item.params['index'])}]"
-    slot = next((step.slot for step in outer.plan.steps if step.item is item and item.rule not in WRITES), None)
-    if known is None and slot is not None:
+    slot = next((step.slot for step in outer.plan.steps if step.item is item), None)
+    if known is None and slot is not None and item.rule not in WRITES and item.rule is not POWER:  # may not be there
         known = outer.rows.get(~slot)
         if known is None:
             known = outer.rows[~slot] = _listed(outer, f"b{slot}", lines)

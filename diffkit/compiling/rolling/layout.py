@@ -10,8 +10,8 @@ from diffkit.compiling.rolling.packs import Call, Pack, Packing, Stack
 from diffkit.compiling.rolling.search import Search
 from diffkit.compiling.rolling.storage import Stream, can_be_written
 
-#: Operations of a turn that is not too long for the search.
-MOST_OPERATIONS = 80
+#: Operations of a turn that is not too long for the search; bytes of all packs of a loop.
+MOST_OPERATIONS, MOST_PACKED = 80, 1 << 24
 
 
 @dataclasses.dataclass(slots=True)
@@ -46,7 +46,7 @@ def layout(loop: Loop, operations: list[Item], streams: dict[int, Stream], apart
     if not is_small or len({item.quiet for item in operations if item.rule not in STILL}) > 1:
         return made
     found = Search(loop, operations, streams, apart).run()
-    if found is None:
+    if found is None or _bytes(found) > MOST_PACKED:
         return made
     order = found.search.ordered(found)
     assert order is not None
@@ -77,6 +77,13 @@ def layout(loop: Loop, operations: list[Item], streams: dict[int, Stream], apart
             if row:
                 made.starts.append((which, lane, row - 1, item))
     return made
+
+
+def _bytes(found: Packing) -> int:
+    """The memory of all packs and stacks, or a little more."""
+    values = [pack.like.value for pack in found.packs]
+    values += [key.items[0].value for call in found.calls for key in call.operands if type(key) is Stack]
+    return 2 * found.search.loop.turns * sum(int(value.nbytes) for value in values)
 
 
 def _shifts(found: Packing) -> list[int]:

@@ -11,6 +11,7 @@ from typing import Any
 from diffkit.compiling.program import Item, is_ufunc_call
 from diffkit.compiling.rolling.loops import Loop
 from diffkit.compiling.rolling.packs import Packing
+from diffkit.compiling.rolling.split import MOST_ROWS
 from diffkit.compiling.rolling.storage import Stream, can_be_written
 from diffkit.rules.arithmetic import ADD, MULTIPLY, POWER
 
@@ -36,7 +37,7 @@ class Search:
         for item in outs:
             self.users.setdefault(item.number, []).append(None)
         self.free = {item.number for item in operations if can_be_written(item) and item.number not in apart
-                     and item.value.nbytes <= MOST_BYTES}
+                     and item.value.nbytes <= MOST_BYTES and item.value.nbytes * loop.turns <= MOST_ROWS}
 
     # --- what items are ----------------------------------------------------------------------------
     def made(self, item: Item) -> tuple[Item, int]:
