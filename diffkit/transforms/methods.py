@@ -76,8 +76,8 @@ def jacobian_by(method: str, f: Function, argnums: Argnums, has_aux: bool) -> Fu
 
 def hessian_by(method: str, f: Function, argnums: Argnums) -> Function:
     """``hessian(f)`` by SymPy or by finite differences."""
-    if method not in ("symbolic", "numeric"):
-        _refuse(method, ("auto", "reverse", "forward", "symbolic", "numeric"))
+    if method not in ("symbolic", "numeric", "complex-step"):
+        _refuse(method, ("auto", *METHODS))
 
     @functools.wraps(f)
     def hessian_of_f(*args: Any, **kwargs: Any) -> Any:
@@ -87,7 +87,7 @@ def hessian_by(method: str, f: Function, argnums: Argnums) -> Function:
             from diffkit import symbolic
             rows: list[Any] = symbolic.hessian_leaves(f, moving, kwargs)
         else:
-            rows = _numeric_hessian(f, moving, kwargs)
+            rows = _numeric_hessian(f, moving, kwargs, "auto" if method == "numeric" else method)
         return moving.answer([moving.answer(row) for row in rows])
 
     return hessian_of_f
@@ -253,7 +253,7 @@ def _numeric_blocks(f: Function, moving: Moving, kwargs: dict[str, Any], has_aux
     return Blocks(outs, structure, values, at_x[0][1], errors)
 
 
-def _numeric_hessian(f: Function, moving: Moving, kwargs: dict[str, Any]) -> list[list[Any]]:
+def _numeric_hessian(f: Function, moving: Moving, kwargs: dict[str, Any], scheme: str) -> list[list[Any]]:
     """All second differences over the leaves laid end to end, cut into blocks."""
     from diffkit import numeric
     _plain(f, moving, "numeric")
@@ -264,7 +264,7 @@ def _numeric_hessian(f: Function, moving: Moving, kwargs: dict[str, Any]) -> lis
         parts = [np.reshape(x[a:b], leaf.shape)[()] for a, b, leaf in zip(ends[:-1], ends[1:], moving.leaves)]
         return np.reshape(f(*moving.merge(parts), **kwargs), ())[()]
 
-    whole = numeric.hessian(laid, np.concatenate([np.ravel(leaf) for leaf in moving.leaves])).value
+    whole = numeric.hessian(laid, np.concatenate([np.ravel(leaf) for leaf in moving.leaves]), scheme).value
     return [[np.reshape(whole[a:b, c:d], tuple(one.shape) + tuple(other.shape))
              for c, d, other in zip(ends[:-1], ends[1:], moving.leaves)]
             for a, b, one in zip(ends[:-1], ends[1:], moving.leaves)]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import sympy
 
+import diffkit as dk
 from diffkit.errors import ComplexStepError
 from diffkit.numeric import SCHEMES, derivative, directional, gradient, hessian, jacobian
 
@@ -236,3 +237,13 @@ def test_the_board_of_schemes(capsys, monkeypatch):
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("order", "Hessian"))]
     assert len(rows) == 3 * len(SCHEMES)
     assert all("100.0%" in line for line in rows), rows
+
+
+@pytest.mark.parametrize("method", ["numeric", "complex-step"])
+def test_the_transform_hessian_takes_both_methods(method):
+    # (sum w · b)²: 2 b² for two entries of w, 4 b s for one and b, 2 s² for b twice.
+    point = {"w": np.array([0.3, 1.2]), "b": 0.5}
+    found = dk.hessian(lambda p: np.sum(p["w"] * p["b"]) ** 2, method=method)(point)
+    np.testing.assert_allclose(found["w"]["w"], np.full((2, 2), 0.5), atol=1e-9)
+    np.testing.assert_allclose(found["w"]["b"], [3.0, 3.0], atol=1e-9)
+    np.testing.assert_allclose(found["b"]["b"], 4.5, atol=1e-9)
