@@ -78,14 +78,7 @@ def _with_copies(plain: Arrangement) -> Arrangement:
 
 def needed_of(program: Program) -> list[Item]:
     """What results and questions need, in the order of the run."""
-    found: dict[int, Item] = {}
-    waiting = [*program.inputs, *(out for out in program.outs if isinstance(out, Item)),
-               *(item for item, question in program.questions if not is_nan_question(question))]
-    while waiting:
-        item = waiting.pop()
-        if item.number not in found:
-            found[item.number] = item
-            waiting += item.args
+    found = {item.number: item for item in program.inputs} | program.needed()
     return sorted(found.values(), key=lambda item: (item.source == "call", item.number))
 
 

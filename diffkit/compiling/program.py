@@ -24,6 +24,7 @@ from diffkit.compiling.recording import (
     Question,
     WeakFloat,
     WeakInt,
+    is_nan_question,
     is_weak_friendly,
 )
 from diffkit.compiling.standins import StandIns, is_stand_in
@@ -264,6 +265,18 @@ class Program:
     outs: list[Any]
     simplified: int
     bounded: tuple[Item, ...] = ()
+
+    def needed(self) -> dict[int, Item]:
+        """What results and questions need, by number."""
+        found: dict[int, Item] = {}
+        waiting = [out for out in self.outs if isinstance(out, Item)]
+        waiting += [item for item, question in self.questions if not is_nan_question(question)]
+        while waiting:
+            item = waiting.pop()
+            if item.number not in found:
+                found[item.number] = item
+                waiting += item.args
+        return found
 
 
 def build(level: CompileLevel, inputs: Sequence[Operation], outs: Sequence[Any], simplify: Simplify) -> Program:

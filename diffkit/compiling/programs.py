@@ -11,10 +11,10 @@ import numpy as np
 
 from diffkit import tree
 from diffkit.compiling import native
+from diffkit.compiling.agreement import ROUNDINGS, differs, differs_beyond_roundings
 from diffkit.compiling.branches import slot_pool
 from diffkit.compiling.emit import Emitter
 from diffkit.compiling.layouts import rearranged
-from diffkit.compiling.native.checking import ROUNDINGS
 from diffkit.compiling.numbers import floats_of
 from diffkit.compiling.plan import plan
 from diffkit.compiling.program import Program, build
@@ -92,8 +92,8 @@ def _machine_code(recorded: Recorded, is_checked: bool, fuses: bool = True) -> M
         program = build(recorded.level, recorded.marks, recorded.results, native.lower)
         emitter = native.NativeEmitter(program, recorded.structure, fuses)
         function = _function_of(emitter)
-        reason = native.differs(function, recorded.inputs, recorded.values, recorded.structure,
-                                lambda: _numpy_source(recorded, False, False)[1]) if is_checked else ""
+        reason = differs_beyond_roundings(function, recorded.inputs, recorded.values, recorded.structure,
+                                          lambda: _numpy_source(recorded, False, False)[1]) if is_checked else ""
     except Refused as refused:
         return Made(None, reason=str(refused))
     if reason and emitter.fusible.products:
@@ -117,8 +117,8 @@ def _is_off(plain: Program, function: Callable[..., Any], recorded: Recorded) ->
     """Whether a rearranged program's first result is not f's up to roundings, in f's memory orders."""
     terms = max((np.size(item.args[0].value) // max(np.size(item.value), 1) for item in plain.items
                  if item.rule is SUM), default=1)
-    if native.differs(function, recorded.inputs, recorded.values, recorded.structure,
-                      lambda: _numpy_source(recorded, False, False)[1], max(ROUNDINGS, 2 * terms ** 0.5)):
+    if differs_beyond_roundings(function, recorded.inputs, recorded.values, recorded.structure,
+                                lambda: _numpy_source(recorded, False, False)[1], max(ROUNDINGS, 2 * terms ** 0.5)):
         return True
     found = tree.flatten(function(recorded.inputs)[1])[0]
     return not all(are_alike(a, b) for a, b in zip(found, recorded.values) if isinstance(b, np.ndarray))
@@ -143,35 +143,3 @@ def _function_of(emitter: Emitter) -> Callable[..., Any]:
         namespace["take"], namespace["give"] = slot_pool(emitter.plan.slots)
     exec(compile_text(emitter.source, "<diffkit program>"), namespace)
     return namespace["program"]  # type: ignore[no-any-return]
-
-
-def differs(function: Callable[..., Any], inputs: list[Any], values: list[Any], structure: tree.Structure) -> str:
-    """Why the program's first result is not the recorded one: "" if it is.
-
-    Everything must be equal bit for bit; a difference of 64 roundings of the largest entry is
-    allowed for sums and products that the machine may order otherwise.
-    """
-    try:
-        number, result = function(inputs)
-    except Exception as error:
-        return f"the program failed where f did not: {type(error).__name__}: {error}"
-    if number is not None:
-        return "the program took another path than f"
-    found, shape = tree.flatten(result)
-    if shape != structure:
-        return "the program's result has another container than f's"
-    for a, b in zip(found, values):
-        if not hasattr(b, "dtype") or b.dtype.kind not in "fcbiu":
-            if type(a) is not type(b) or (a is not b and repr(a) != repr(b)):
-                return f"the program's result {a!r} differs from f's {b!r}"
-            continue
-        if type(a) is not type(b) or a.shape != b.shape or a.dtype != b.dtype:
-            return f"the program's result has shape {np.shape(a)}, f's {b.shape}, or another type"
-        if a.tobytes() == b.tobytes():
-            continue
-        with np.errstate(all="ignore"):
-            size = np.max(np.abs(b), initial=0, where=np.isfinite(b))
-            room = 64 * np.finfo(b.dtype).eps * size if b.dtype.kind in "fc" else 0
-            if not np.all((np.abs(a - b) <= room) | (a == b) | ((a != a) & (b != b))):
-                return "the program's result differs from f's"
-    return ""

@@ -312,7 +312,7 @@ def test_a_planted_error_is_refused(monkeypatch):
     x = np.linspace(0, 3, 9)
     for _ in range(2):
         np.testing.assert_array_equal(c(x), np.sin(x) * x)
-    assert c.reason == "runs as NumPy source: the machine code's result differs from f's by more than roundings"
+    assert c.reason == "runs as NumPy source: the program's result differs from f's by more than roundings"
     assert "native0" not in c.source
 
 

@@ -6,12 +6,11 @@
 ``operations``  instructions for each row; ``kernels`` exp, log, sin, … for vectors, ``normal`` erf and the normal
                 distribution, ``rounding`` what their sums and products lose
 ``machine``     LLVM and the cache on disk; ``calls`` the result as a Python function
-``emit``        the program around it; ``checking`` whether it computes what f does
+``emit``        the program around it
 """
 
-from diffkit.compiling.native.checking import differs
 from diffkit.compiling.native.emit import NativeEmitter
 from diffkit.compiling.native.lowering import lower
 from diffkit.compiling.native.machine import engine
 
-__all__ = ["NativeEmitter", "differs", "engine", "lower"]
+__all__ = ["NativeEmitter", "engine", "lower"]

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from diffkit.compiling.program import ENTRY, STACKED, Item, Program
-from diffkit.compiling.recording import is_nan_question
 from diffkit.compiling.rolling import periods
 from diffkit.compiling.rolling.loops import RESULT, Items, Loop, roll
 from diffkit.compiling.rolling.signs import fold_signs
@@ -47,7 +46,7 @@ class Distributor:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.live = _live(program)
+        self.live = program.needed()
         self.made = Items()
         self.known: dict[int, Item] = {}
         self.loops: dict[int, Turns] = {}
@@ -147,16 +146,3 @@ def _inner(result: Item) -> Item:
     loop: Loop = result.args[0].rule
     inner: Item = (loop.lasts if kind == "last" else loop.lists)[position][0]
     return inner
-
-
-def _live(program: Program) -> set[int]:
-    """What results and questions need."""
-    live: set[int] = set()
-    waiting = [out for out in program.outs if isinstance(out, Item)]
-    waiting += [item for item, question in program.questions if not is_nan_question(question)]
-    while waiting:
-        item = waiting.pop()
-        if item.number not in live:
-            live.add(item.number)
-            waiting += item.args
-    return live

@@ -287,7 +287,8 @@ MOST_TURN = 5
 
 def roll(program: Program, fewest: int) -> Program:
     """The program with its repeated parts of so many operations and more as loops, or the program itself."""
-    steps = _live(program)
+    needed = program.needed()
+    steps = [item for item in program.items if item.number in needed and item.source == "call"]
     if len(steps) < fewest:
         return program
     asked = {item.number for item, _ in program.questions}
@@ -307,19 +308,6 @@ def roll(program: Program, fewest: int) -> Program:
                     break
                 refused[ending] = refused.get(ending, 0) + 1
     return Roller(program, places).roll() if places.regions else program
-
-
-def _live(program: Program) -> list[Item]:
-    """The operations that results and questions need, as they were recorded."""
-    needed: set[int] = set()
-    waiting = [out for out in program.outs if isinstance(out, Item)]
-    waiting += [item for item, question in program.questions if not is_nan_question(question)]
-    while waiting:
-        item = waiting.pop()
-        if item.number not in needed:
-            needed.add(item.number)
-            waiting += item.args
-    return [item for item in program.items if item.number in needed and item.source == "call"]
 
 
 def _is_small(region: Region) -> bool:
