@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import pathlib
 import sys
 
-CPU = pathlib.Path("/proc/cpuinfo")
-if CPU.exists() and "avx512vl" in CPU.read_text():
-    # A virtual machine may hide its processor's name, and OpenBLAS then takes kernels of 2013 for it.
-    os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
+# Where it is set, OpenBLAS takes another processor's kernels (as for equal bits on all machines of a farm), while XLA
+# and PyTorch, which don't ask it, take this one's.
+os.environ.pop("OPENBLAS_CORETYPE", None)
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(name, "1")  # before NumPy is loaded
 if hasattr(os, "sched_setaffinity"):

@@ -110,9 +110,7 @@ def measure(case: Case, skip: Sequence[str] = ()) -> tuple[float, dict[str, floa
 
 
 def machine() -> str:
-    kernels = os.environ.get("OPENBLAS_CORETYPE", "its own choice")
-    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, " \
-           f"NumPy {np.__version__}, kernels of OpenBLAS: {kernels}"
+    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}"
 
 
 def header() -> str:
