@@ -1,5 +1,7 @@
 """Kinks that show only where several entries move together: shared derivatives are accepted, wrong ones are not."""
 
+import types
+
 import numpy as np
 import pytest
 
@@ -113,7 +115,7 @@ def test_a_large_tie_is_looked_at_for_a_bounded_time(monkeypatch):
     from diffkit.comparison.posing import pose
 
     clock = iter(np.arange(0.0, 1e4, 0.01))
-    monkeypatch.setattr(ties.time, "thread_time", lambda: next(clock))
+    monkeypatch.setattr(ties, "time", types.SimpleNamespace(thread_time=lambda: next(clock)))
     f = Calls(np.median)
     at = pose(f, (np.ones(60),), {}, 0)
     reverse = witness(at, "reverse", "reverse", 10.0, 0)
