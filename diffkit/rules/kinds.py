@@ -144,7 +144,7 @@ class Elementwise(Rule):
         if max(active) >= len(self.partials) or len(self.partials) > 2:
             return 0
         needs_y, needs = self._reads(active)
-        return needs_y * KEEP_RESULT + needs[0] * KEEP_FIRST + needs[-1] * KEEP_SECOND
+        return needs_y * KEEP_RESULT + needs[0] * KEEP_FIRST + any(needs[1:]) * KEEP_SECOND
 
     def _reads(self, active: tuple[int, ...]) -> tuple[bool, tuple[bool, ...]]:
         """Whether the partials of the active arguments read y, and which arguments."""

@@ -1,5 +1,7 @@
 """The written-out path of an eager gradient: the same numbers by every way into it."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -96,3 +98,27 @@ def test_the_slope_of_roots_and_squares_is_doubled_without_rounding():
     x = np.array([0.1, 3.7, 1e150])
     assert np.array_equal(grad(lambda x: np.sum(np.square(x)))(x), 2 * x)
     assert np.array_equal(grad(lambda x: np.sum(np.sqrt(x)))(x), 1 / (2 * np.sqrt(x)))
+
+
+@pytest.mark.parametrize("name, arrays", [("sin", 0), ("expm1", 0), ("log1p", 0), ("square", 0), ("arctan", 0),
+                                          ("exp", 20), ("sqrt", 20)])
+def test_the_tape_holds_what_pulls_need_and_no_more(name, arrays):
+    """Twenty results of one x: their pulls read x (which is there once), or each its own result."""
+    held = []
+
+    def f(x):
+        total = 0.0
+        for _ in range(20):
+            total = total + np.sum(getattr(np, name)(x))
+        held.append(tracemalloc.get_traced_memory()[0] - before)
+        return total
+
+    x = np.linspace(0.1, 0.9, 20_000)
+    grad(lambda x: np.sum(getattr(np, name)(x)))(x)  # what is loaded at first use
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        grad(f)(x)
+    finally:
+        tracemalloc.stop()
+    assert arrays - 0.5 < held[-1] / x.nbytes < arrays + 1.5  # one for the last term, or a copy of x
