@@ -70,6 +70,7 @@ class Steps(Wording):
         lines = [f"{self.name(step.item)} = {self._whole(step)}" for step in steps
                  if step.item.number not in tile.local and step.item not in views]
         pieces: dict[str, str] = {}
+        turned: list[str] = []
         whole: dict[int, str] = {}
         body: list[str] = []
         lines += self._mode(steps[0].item.quiet)
@@ -83,12 +84,15 @@ class Steps(Wording):
                 self._names[arg.number] = f"{name}_" if arg.number in tile.axes else f"{name}_{axis or ''}"
                 if arg not in views:
                     pieces[self._names[arg.number]] = f"{name}[{':, ' * axis}start:stop]"
+            turned += [self.name(item)] if item.rule is TRANSPOSE else []
             body += self._mode(item.quiet) + [self._piece(tile, step)]
             self._names.update({arg.number: whole[arg.number] for arg in item.args
                                 if arg.number in whole and arg.number not in tile.axes})
         body += self._mode(steps[0].item.quiet)
         body[:0] = [f"stop = start + {tile.size}", *(f"{name} = {text}" for name, text in pieces.items())]
         lines += [f"for start in range(0, {tile.count}, {tile.size}):", *("    " + line for line in body)]
+        if pieces:  # views, which hold the arrays
+            lines.append(f"del {', '.join([*pieces, *turned])}")
         self._names.update(whole)
         return [*lines, *(self.commented(f"{self.name(item)} = {self.expression(item, None)}", item.line)
                           for item in views)]

@@ -180,7 +180,27 @@ def _next(waiting: list[Step], able: Orders) -> Run:
             late.add(item.number)
         else:
             run.before.append(step)
+    _leave_strangers(run, {id(step): position for position, step in enumerate(waiting)})
     return run
+
+
+def _leave_strangers(run: Run, places: dict[int, int]) -> None:
+    """Leave steps in their places that share no array with the others of a run.
+
+    They would spare no pass through memory; and the slopes that a sweep needs at its end, all computed at the first
+    tile of the forward program, would be held together with all that they are computed from.
+    """
+    readers: dict[int, int] = {}
+    for step in run.members:
+        for number in {arg.number for arg in step.item.args if arg.kind == "array"}:
+            readers[number] = readers.get(number, 0) + 1
+    strangers = [step for step in run.members[1:] if step.item.number not in readers and not any(
+        arg.number in run.axes or readers.get(arg.number, 0) > 1 for arg in step.item.args)]
+    for step in strangers:
+        run.members.remove(step)
+        del run.axes[step.item.number]
+    if strangers:
+        run.rest = sorted([*run.rest, *strangers], key=lambda step: places[id(step)])
 
 
 def _tile(first: int, run: Run, users: dict[int, list[int]], roots: dict[int, frozenset[int]]) -> Tile | None:
