@@ -17,14 +17,8 @@ from diffkit import tree
 from diffkit.compiling.native import machine as engines
 from diffkit.compiling.native import operations
 
+pytestmark = pytest.mark.usefixtures("own_cache")
 compile_ = functools.partial(dk.compile, backend="numba")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DIFFKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def close(found, expected, roundings=100, precision=float):

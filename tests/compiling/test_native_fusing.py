@@ -14,19 +14,13 @@ from diffkit.compiling import native, programs
 from diffkit.compiling.native import emit, fusing
 from diffkit.compiling.native.chunks import connect
 
+pytestmark = pytest.mark.usefixtures("own_cache")
 compile_ = functools.partial(dk.compile, backend="numba", check=False)
 HAS_FMA = native.engine().has_fma
 #: Products that are not numbers of 53 bits: x y - z is what rounding takes away.
 X, Y = 1.0 + 2.0 ** -30, 1.0 + 2.0 ** -29
 Z = X * Y
 LEFT = float(Fraction(X) * Fraction(Y) - Fraction(Z))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DIFFKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def run(f, *args):

@@ -10,15 +10,9 @@ from hypothesis import strategies as st
 import diffkit as dk
 from diffkit import tree
 
+pytestmark = pytest.mark.usefixtures("own_cache")
 compile_ = functools.partial(dk.compile, backend="numba")
 X = np.sin(np.arange(12.0)).reshape(4, 3)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DIFFKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def agrees(f, *calls):
