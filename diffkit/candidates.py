@@ -66,16 +66,13 @@ def jax(g: Function, argnums: Argnums | None = None) -> Function:
     """
     def blocks(leaves: list[Any], call: Function) -> tuple[list[Any], Any]:
         library = _import("jax")
-        # Where the switch lives, in newer and older releases (it can't be asked whether it is true).
-        place = library if hasattr(library, "enable_x64") else _import("jax.experimental", "jax")
-        switch = place.enable_x64
 
         def flat(moving: Any) -> Any:
             outs, known["structure"] = tree.flatten(call(moving))
             return outs
 
         known: dict[str, Any] = {}
-        with switch(True):
+        with _jax_in_double(library):
             moving = [library.numpy.asarray(leaf) for leaf in leaves]
             complex_in = [np.iscomplexobj(leaf) for leaf in leaves]
             outs = flat(moving)
@@ -88,11 +85,17 @@ def jax(g: Function, argnums: Argnums | None = None) -> Function:
 
     def plain(leaves: list[Any], call: Function) -> None:
         library = _import("jax")
-        place = library if hasattr(library, "enable_x64") else _import("jax.experimental", "jax")
-        with place.enable_x64(True):
+        with _jax_in_double(library):
             call([library.numpy.asarray(leaf) for leaf in leaves])
 
     return _candidate("jax", g, argnums, blocks, plain)
+
+
+def _jax_in_double(library: Any) -> Any:
+    """A context in which JAX computes in double precision."""
+    # Where the switch lives, in newer and older releases (it can't be asked whether it is true).
+    place = library if hasattr(library, "enable_x64") else _import("jax.experimental", "jax")
+    return place.enable_x64(True)
 
 
 def _jax_pull(library: Any, flat: Function, moving: Any, which: int, seed: Any) -> list[Any]:

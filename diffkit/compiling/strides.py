@@ -68,21 +68,28 @@ def walk(item: Item, values: list[Any], is_moved: bool) -> Walk:
     ``values`` are arrays, of which only the layout counts, or numbers; ``is_moved`` says whether one of them
     has another layout than in the recorded run.
     """
-    shape, size = item.shape, max((np.size(value) for value in values), default=0)
-    if item.kind != "array" or size < FEW or not is_indifferent(item):
-        if item.kind != "array":
-            return Walk((), CALL + UNKNOWN * size, 0.0)
-        found = _order_of_few(item, values) if is_moved else item.value.strides
-        return Walk(found, CALL + UNKNOWN * (size + item.value.size), 0.0)
+    size = max((np.size(value) for value in values), default=0)
+    if item.kind != "array":
+        return Walk((), CALL + UNKNOWN * size, 0.0)
+    if size >= FEW and is_indifferent(item):
+        return _walked(item, values)
+    found = _walked(item, values).strides if is_moved and is_indifferent(item) else item.value.strides
+    return Walk(found, CALL + UNKNOWN * (size + item.value.size), 0.0)
+
+
+def _walked(item: Item, values: list[Any]) -> Walk:
+    """The walk of an operation that takes any memory order."""
     if item.rule is MATMUL:
         return Walk(of_product(values), _product_cost(item, values), 0.0)
     if item.rule in WRITES:
         return Walk(compact(values[0]), CALL + APART * values[0].size, 0.0)
     if item.rule in _REDUCTIONS:
-        return _reduced(values[0], item.params.get("axis"), item.params.get("keepdims", False), shape, item.dtype)
-    walked = entrywise(values, shape, item.dtype)
+        return _reduced(values[0], item.params.get("axis"), item.params.get("keepdims", False), item.shape,
+                        item.dtype)
+    walked = entrywise(values, item.shape, item.dtype)
     is_cheap = getattr(item.rule, "fun", None) in _ARITHMETIC
-    return walked if is_cheap else walked._replace(cost=walked.cost + FUNCTION * size)
+    return walked if is_cheap else walked._replace(
+        cost=walked.cost + FUNCTION * max((np.size(value) for value in values), default=0))
 
 
 def copied(value: Any, strides: tuple[int, ...]) -> float:
@@ -105,20 +112,6 @@ def in_order(shape: tuple[int, ...], dtype: Any, axes: tuple[int, ...]) -> tuple
         strides[axis] = step
         step *= shape[axis]
     return tuple(strides)
-
-
-def _order_of_few(item: Item, values: list[Any]) -> tuple[int, ...]:
-    """The strides of a small result, for which no walk is priced."""
-    if not is_indifferent(item):
-        return tuple(item.value.strides)
-    if item.rule is MATMUL:
-        return of_product(values)
-    if item.rule in WRITES:
-        return compact(values[0])
-    if item.rule in _REDUCTIONS:
-        return _reduced(values[0], item.params.get("axis"), item.params.get("keepdims", False), item.shape,
-                        item.dtype).strides
-    return entrywise(values, item.shape, item.dtype).strides
 
 
 def entrywise(values: list[Any], shape: tuple[int, ...], dtype: Any) -> Walk:

@@ -180,12 +180,12 @@ def _next(waiting: list[Step], able: Orders) -> Run:
             late.add(item.number)
         else:
             run.before.append(step)
-    _leave_strangers(run, {id(step): position for position, step in enumerate(waiting)})
+    _leave_strangers(run, waiting)
     return run
 
 
-def _leave_strangers(run: Run, places: dict[int, int]) -> None:
-    """Leave steps in their places that share no array with the others of a run.
+def _leave_strangers(run: Run, waiting: list[Step]) -> None:
+    """Leave steps in their places (those of ``waiting``) that share no array with the others of a run.
 
     They would spare no pass through memory; and the slopes that a sweep needs at its end, all computed at the first
     tile of the forward program, would be held together with all that they are computed from.
@@ -200,6 +200,7 @@ def _leave_strangers(run: Run, places: dict[int, int]) -> None:
         run.members.remove(step)
         del run.axes[step.item.number]
     if strangers:
+        places = {id(step): position for position, step in enumerate(waiting)}
         run.rest = sorted([*run.rest, *strangers], key=lambda step: places[id(step)])
 
 
